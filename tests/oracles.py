@@ -1,0 +1,55 @@
+"""What many tests measure with: random input, tolerances, evaluation, finite differences."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.gradient import verify_grad
+
+from unitarygraph.fields import algebra
+
+
+def complex_normal(rng, *shape):
+    """Complex matrix with independent normal real and imaginary parts."""
+    return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+
+
+def tolerance(dtype, size):
+    """Rounding that a computation of the given size may leave."""
+    return 20 * np.finfo(dtype).eps * size
+
+
+def evaluate(variable, mode="FAST_COMPILE"):
+    """Value of a graph without inputs."""
+    return pytensor.function([], variable, mode=mode)()
+
+
+def gradcheck(function, arrays, rng, order=1, field="complex"):
+    """Gradient (order 1) or gradient of a random projection of it (order 2) against differences.
+
+    ``arrays`` are NumPy matrices; ``function`` takes and gives one stored tensor.
+    """
+    stored = [algebra(field).from_numpy(a) for a in arrays]
+
+    target = function if order == 1 else _gradient_of(function)
+    verify_grad(
+        target,
+        stored,
+        rng=rng,
+        mode="FAST_COMPILE",
+        no_debug_ref=False,
+        abs_tol=1e-5,
+        rel_tol=1e-5,
+    )
+
+
+def _gradient_of(function):
+    """Map from the inputs to the sum of their gradients' weighted entries, as a vector."""
+
+    def gradient(*inputs):
+        y = function(*inputs)
+        # A fixed, uneven weight of every entry, so that no symmetry hides an error.
+        cost = (y * pt.cos(1 + pt.arange(y.size).reshape(y.shape))).sum()
+        grads = pt.grad(cost, list(inputs), disconnected_inputs="ignore")
+        return pt.concatenate([g.ravel() for g in grads])
+
+    return gradient

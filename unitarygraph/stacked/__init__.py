@@ -1,0 +1,56 @@
+"""Complex quantities as real tensors: layout, conversion and algebra.
+
+>>> import numpy as np
+>>> from unitarygraph import stacked
+>>> z = np.array([[1 + 2j, 3j], [0.5, -1j]])
+>>> stacked.from_complex(z).shape
+(2, 2, 2)
+>>> bool((stacked.to_complex(stacked.from_complex(z)) == z).all())
+True
+"""
+
+from unitarygraph.stacked.algebra import (
+    abs,
+    angle,
+    block,
+    concatenate,
+    conj,
+    eye,
+    hconj,
+    hermitian,
+    imag,
+    inner,
+    matmul,
+    mul,
+    norm,
+    real,
+    skew_hermitian,
+    solve,
+    stack,
+    trace,
+)
+from unitarygraph.stacked.layout import from_complex, matrix, to_complex
+
+__all__ = [
+    "abs",
+    "angle",
+    "block",
+    "concatenate",
+    "conj",
+    "eye",
+    "from_complex",
+    "hconj",
+    "hermitian",
+    "imag",
+    "inner",
+    "matmul",
+    "matrix",
+    "mul",
+    "norm",
+    "real",
+    "skew_hermitian",
+    "solve",
+    "stack",
+    "to_complex",
+    "trace",
+]

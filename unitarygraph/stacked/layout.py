@@ -1,0 +1,83 @@
+"""The stacked layout: real and imaginary planes on an axis of length 2 before the matrix axes.
+
+A complex scalar is ``(2,)``, a complex vector ``(2, n)``, a complex matrix ``(2, m, n)``, a batch of
+matrices ``(..., 2, m, n)``.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor import config
+
+REAL_DTYPES = ("float32", "float64")
+COMPLEX_OF = {"float32": "complex64", "float64": "complex128"}
+
+
+def plane_axis(ndim):
+    """Axis of the (real, imaginary) planes in a stacked array of ``ndim`` axes, counted from the end."""
+    return -min(ndim, 3)
+
+
+def from_complex(z):
+    """Stack a NumPy complex array: ``(m, n) -> (2, m, n)``, ``(n,) -> (2, n)``, ``() -> (2,)``.
+
+    complex64 becomes float32, complex128 float64; a real array of floats gets a zero imaginary plane.
+    The inverse is `to_complex`, exactly. Raises TypeError for other dtypes.
+    """
+    z = np.asarray(z)
+    if z.dtype.kind not in "cf" or z.real.dtype.name not in REAL_DTYPES:
+        raise TypeError(
+            "from_complex: z must be complex64, complex128, float32 or float64, "
+            f"got dtype {z.dtype}"
+        )
+    return np.stack([z.real, z.imag], axis=plane_axis(z.ndim + 1))
+
+
+def to_complex(a):
+    """NumPy complex array of a stacked one: ``(..., 2, m, n) -> (..., m, n)``, ``(2, n) -> (n,)``.
+
+    float32 becomes complex64, float64 complex128; NaN and infinities keep their plane. Raises
+    TypeError for other dtypes and ValueError when the planes' axis is not of length 2.
+    """
+    a = np.asarray(a)
+    if a.dtype.name not in REAL_DTYPES:
+        raise TypeError(f"to_complex: a must be float32 or float64, got dtype {a.dtype}")
+    if a.ndim == 0 or a.shape[plane_axis(a.ndim)] != 2:
+        raise ValueError(
+            f"to_complex: a must be stacked, (..., 2, m, n) or (2, n), got shape {a.shape}"
+        )
+    axis = plane_axis(a.ndim)
+    re, im = np.take(a, 0, axis), np.take(a, 1, axis)
+    z = np.empty(re.shape, COMPLEX_OF[a.dtype.name])
+    z.real, z.imag = re, im
+    return z
+
+
+def matrix(name=None, shape=(None, None), dtype=None):
+    """Symbolic complex matrix: ``shape=(..., m, n)`` gives a variable of shape ``(..., 2, m, n)``.
+
+    ``None`` stands for a length that is not known; dtype is float32 or float64, by default
+    ``pytensor.config.floatX``.
+    """
+    shape = tuple(shape)
+    if len(shape) < 2:
+        raise ValueError(f"matrix: shape must be (..., m, n), got {shape}")
+    dtype = config.floatX if dtype is None else np.dtype(dtype).name
+    if dtype not in REAL_DTYPES:
+        raise TypeError(f"matrix: dtype must be float32 or float64, got {dtype}")
+    return pt.tensor(name, dtype=dtype, shape=(*shape[:-2], 2, *shape[-2:]))
+
+
+def as_stacked(a, function, argument="A"):
+    """Tensor variable of ``a``, checked to be stacked, for the function and argument named."""
+    a = pt.as_tensor_variable(a)
+    if a.type.dtype not in REAL_DTYPES:
+        raise TypeError(
+            f"{function}: {argument} must be stacked float32 or float64, got dtype {a.type.dtype}; "
+            "unitarygraph.stacked.from_complex stacks a complex array"
+        )
+    if a.type.ndim == 0 or a.type.shape[plane_axis(a.type.ndim)] not in (2, None):
+        raise ValueError(
+            f"{function}: {argument} must be stacked, (..., 2, m, n) or (2, n), "
+            f"got shape {a.type.shape}"
+        )
+    return a

@@ -1,0 +1,17 @@
+"""What `pullback` and `pushforward` methods share: variables that stand for "no dependence"."""
+
+from functools import reduce
+from operator import add
+
+from pytensor.gradient import DisconnectedType, disconnected_type
+
+
+def is_connected(tangent):
+    """Whether a tangent or cotangent carries a value."""
+    return tangent is not None and not isinstance(tangent.type, DisconnectedType)
+
+
+def sum_or_disconnected(terms):
+    """Sum of the terms, or the variable that says "not connected" when there is none."""
+    terms = list(terms)
+    return reduce(add, terms) if terms else disconnected_type()
