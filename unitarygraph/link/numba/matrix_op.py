@@ -1,0 +1,135 @@
+"""Every `MatrixOp` in compiled graphs: a thin numba function around a C callback to its `compute`.
+
+The work of these Ops is LAPACK's and BLAS's, which NumPy and SciPy reach as well as numba does, and
+compiling their algorithms costs LLVM some ten seconds an Op, again in every function that calls
+them. So the compiled function checks shapes, allocates the results and calls back; it holds no
+address that would keep it out of the cache on disk, only the name of a symbol.
+"""
+
+import ctypes
+
+import numpy as np
+from llvmlite import binding
+from numba.core import types
+from pytensor.link.numba.cache import compile_numba_function_src
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+
+from unitarygraph.link.numba.cache import CACHE_VERSION
+from unitarygraph.stacked.matrix_op import MatrixOp
+
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_ssize_t)
+# Symbols that LLVM may call for as long as the process lives, with what keeps them alive.
+CALLBACKS = {}
+
+
+def array_at(address, shape, dtype):
+    """The C-contiguous array at an address."""
+    count = int(np.prod(shape))
+    memory = (ctypes.c_char * (count * dtype.itemsize)).from_address(address)
+    return np.frombuffer(memory, dtype, count).reshape(shape)
+
+
+def symbol_of(op, dtype, rank):
+    """Name of the C symbol that computes ``op`` for a dtype and a number of batch axes."""
+    properties = "_".join(str(getattr(op, name)) for name in op.__props__)
+    name = f"unitarygraph_{type(op).__name__}_{properties}_{dtype}_{rank}_{CACHE_VERSION}"
+    if name not in CALLBACKS:
+        slots_in, slots_out = op.slots
+        letters = letters_of(slots_in)
+
+        def call_back(address):
+            table = array_at(address, (len(slots_in) + len(slots_out) + rank + len(letters),), INTP)
+            pointers = iter(table)
+            addresses = [next(pointers) for _ in (*slots_in, *slots_out)]
+            batch = tuple(next(pointers) for _ in range(rank))
+            length = dict(zip(letters, pointers, strict=True))
+            arrays = [
+                array_at(int(a), (*batch, *slot.core_shape(length)), dtype)
+                for a, slot in zip(addresses, (*slots_in, *slots_out), strict=True)
+            ]
+            try:
+                op.compute(arrays[: len(slots_in)], arrays[len(slots_in) :])
+            except ValueError:
+                return 1
+            except Exception:
+                return 2
+            return 0
+
+        CALLBACKS[name] = CALLBACK(call_back)
+        binding.add_symbol(name, ctypes.cast(CALLBACKS[name], ctypes.c_void_p).value)
+    return name
+
+
+INTP = np.dtype(np.intp)
+
+
+def letters_of(slots):
+    """Distinct letters of the slots' axes, in order of appearance."""
+    return tuple(dict.fromkeys(letter for slot in slots for letter in slot.letters))
+
+
+@register_funcify_default_op_cache_key(MatrixOp)
+def numba_matrix_op(op, node, **kwargs):
+    """Function and cache version of any MatrixOp."""
+    slots_in, slots_out = op.slots
+    dtype = np.dtype(node.inputs[0].type.dtype)
+    # Numba keys its cache by the types of the arguments too, so their rank may be written out.
+    rank = node.inputs[0].type.ndim - slots_in[0].ndim
+    external = types.ExternalFunction(symbol_of(op, dtype, rank), types.int32(types.intp))
+    batch = [f"x0.shape[{axis}]" for axis in range(rank)]
+    body = []
+
+    def emit(line, depth=1):
+        body.append("    " * depth + line)
+
+    def refuse_if(condition, message):
+        emit(f"if {condition}:")
+        emit(f"raise ValueError({f'{op.title}: {message}'!r})", 2)
+
+    known = set()
+    for i, slot in enumerate(slots_in):
+        expected = f"{op.arguments[i]} must be {slot.pattern}"
+        if slot.stacked:
+            refuse_if(f"x{i}.shape[{-slot.ndim}] != 2", expected)
+        for axis, letter in enumerate(slot.letters, start=-len(slot.letters)):
+            if letter in known:
+                refuse_if(
+                    f"x{i}.shape[{axis}] != {letter}",
+                    f"{expected}, with the same {letter} wherever it stands",
+                )
+            else:
+                emit(f"{letter} = x{i}.shape[{axis}]")
+                known.add(letter)
+        for axis, size in enumerate(batch):
+            refuse_if(
+                f"x{i}.shape[{axis}] != {size}", f"{expected}, with the batch axes of the others"
+            )
+    for condition, message in op.conditions:
+        refuse_if(f"not ({condition})", message)
+
+    arrays = []
+    for i in range(len(slots_in)):
+        emit(f"a{i} = np.ascontiguousarray(x{i})")
+        arrays.append(f"a{i}")
+    for i, slot in enumerate(slots_out):
+        shape = ", ".join((*batch, *(["2"] if slot.stacked else []), *slot.letters))
+        emit(f"y{i} = np.empty({f'({shape},)' if shape else '()'}, dtype)")
+        arrays.append(f"y{i}")
+    entries = [*(f"{a}.ctypes.data" for a in arrays), *batch, *letters_of(slots_in)]
+    emit(f"table = np.empty({len(entries)}, np.intp)")
+    for i, entry in enumerate(entries):
+        emit(f"table[{i}] = {entry}")
+    emit("status = external(table.ctypes.data)")
+    # Numba frees an array after its last use, so each is used once more after the call.
+    emit(f"alive = table.size + {' + '.join(f'{a}.size' for a in arrays)}")
+    refuse_if("status == 1 or alive < 0", op.refusal)
+    emit("if status != 0:")
+    emit(f"raise RuntimeError({f'{op.title}: the computation failed'!r})", 2)
+    emit("return " + ", ".join(f"y{i}" for i in range(len(slots_out))))
+
+    name = f"{type(op).__name__}_{op.field}"
+    source = "\n".join([f"def {name}({', '.join(f'x{i}' for i in range(len(slots_in)))}):", *body])
+    function = compile_numba_function_src(
+        source, name, {"np": np, "external": external, "dtype": dtype}
+    )
+    return numba_njit(function), CACHE_VERSION

@@ -1,0 +1,118 @@
+r"""Exponential of skew-Hermitian matrices through their eigenvalues, and its derivative.
+
+With :math:`A = V \mathrm{diag}(i w) V^H`, :math:`\exp A = V \mathrm{diag}(e^{iw}) V^H` and
+
+.. math:: L_A(E) = V (\Phi \circ (V^H E V)) V^H, \quad
+          \Phi_{jk} = e^{i(w_j + w_k)/2} \mathrm{sinc}((w_j - w_k)/2),
+
+sinc t = sin t / t: the divided differences of Daleckii and Krein without a division by small gaps,
+so repeated eigenvalues do no harm. V and w travel from the value to the derivative as outputs that
+users do not see. Source: Higham, Functions of Matrices (2008), theorem 3.11.
+"""
+
+import numpy as np
+
+from unitarygraph.fields import algebra
+from unitarygraph.ops.expm_path import ExpmPath
+from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+
+NOT_SKEW = "A must be skew-Hermitian when skew_hermitian=True: A + A^H is not zero"
+
+
+class ExpmSkew(MatrixOp):
+    """(exp A, w, V) of the skew-Hermitian part of A; only exp A carries gradients."""
+
+    title = "expm"
+    arguments = ("A",)
+    results = ("U", "w", "V")
+    signature = "Z(n,n)->Z(n,n),R(n),C(n,n)"
+    refusal = NOT_SKEW
+    internal = ("w", "V")
+
+    def matrix(self, a):
+        return skew_exponential(a)
+
+    def pullback(self, inputs, outputs, cotangents):
+        (a,) = inputs
+        _, w, v = outputs
+        u_bar = cotangents[0]
+        frechet = SkewFrechet(self.field, adjoint=True)
+        return [algebra(self.field).skew_hermitian(frechet(a, w, v, u_bar))]
+
+    def pushforward(self, inputs, outputs, tangents):
+        (a,) = inputs
+        (da,) = tangents
+        _, w, v = outputs
+        da = algebra(self.field).skew_hermitian(da)
+        none = sum_or_disconnected([])
+        return [SkewFrechet(self.field, adjoint=False)(a, w, v, da), none, none]
+
+
+class SkewFrechet(MatrixOp):
+    """:math:`L_A(E)`, or its adjoint :math:`L_{A^H}(E)`, from A's eigenpairs (A, w, V, E).
+
+    A itself is an input for the sake of further derivatives, which leave the eigenvalue path.
+    """
+
+    __props__ = ("field", "adjoint")
+    title = "expm_frechet"
+    arguments = ("A", "w", "V", "E")
+    signature = "Z(n,n),R(n),C(n,n),Z(n,n)->Z(n,n)"
+    internal = ("w", "V")
+
+    def __init__(self, field="complex", adjoint=False):
+        self.adjoint = adjoint
+        super().__init__(field)
+
+    def matrix(self, a, w, v, e):
+        return skew_frechet(w, v, e, -1 if self.adjoint else 1)
+
+    def pullback(self, inputs, outputs, cotangents):
+        a, w, v, e = inputs
+        (g,) = cotangents
+        matrices = algebra(self.field)
+        none = sum_or_disconnected([])
+        # The value is L_B(E) with B = A or B = A^H = -A, so B^H = -A or A and dB = +-dA.
+        sign = np.asarray(-1 if self.adjoint else 1, a.type.dtype)
+        second = self._second(-sign * a, g, matrices.hconj(e))
+        e_bar = SkewFrechet(self.field, not self.adjoint)(a, w, v, g)
+        return [sign * matrices.skew_hermitian(second), none, none, e_bar]
+
+    def pushforward(self, inputs, outputs, tangents):
+        a, w, v, e = inputs
+        da, _, _, de = tangents
+        terms = [self(a, w, v, de)] if is_connected(de) else []
+        if is_connected(da):
+            sign = np.asarray(-1 if self.adjoint else 1, a.type.dtype)
+            db = sign * algebra(self.field).skew_hermitian(da)
+            terms.append(self._second(sign * a, db, e))
+        return [sum_or_disconnected(terms)]
+
+    def _second(self, b, x, y):
+        """Derivative in A: P_2 at B with x and y in either order."""
+        path = ExpmPath(self.field, 2)
+        return path(b, x, y) + path(b, y, x)
+
+
+def skew_exponential(a):
+    """Exp A, w and V for one skew-Hermitian matrix, stored as complex."""
+    ah = a.conj().T
+    defect, size = np.abs(a + ah).max(), np.abs(a).max()
+    limit = np.finfo(a.real.dtype).eps ** 0.25 * (1 + size)
+    if defect > limit:
+        raise ValueError(
+            f"expm: {NOT_SKEW}; the largest entry of A + A^H is {defect:.1e}, the limit {limit:.1e}"
+        )
+    w, v = np.linalg.eigh((a - ah) * a.dtype.type(-0.5j))
+    return (v * np.exp(1j * w).astype(a.dtype)) @ v.conj().T, w, v
+
+
+def skew_frechet(w, v, e, sign):
+    """V (Phi o (V^H E V)) V^H for one matrix; ``sign=-1`` conjugates Phi."""
+    vh = v.conj().T
+    phase = np.exp(0.5j * sign * w).astype(v.dtype)
+    m = vh @ e @ v
+    m *= phase[:, None] * phase
+    m *= np.sinc((w[:, None] - w) / w.dtype.type(2 * np.pi))
+    return v @ m @ vh
