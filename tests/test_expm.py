@@ -28,7 +28,7 @@ def compiled(kind, dtype, field="complex"):
     """(A, E) -> exp A and the gradient of <E, exp A>, in pure Python mode."""
     shape = algebra(field).storage_shape((None, None))
     a, e = pt.tensor("a", dtype=dtype, shape=shape), pt.tensor("e", dtype=dtype, shape=shape)
-    u = ug.expm(a, skew_hermitian=True if kind == "skew" else False, field=field)
+    u = ug.expm(a, skew_hermitian=kind == "skew", field=field)
     return pytensor.function([a, e], [u, pt.grad((u * e).sum(), a)], mode="FAST_COMPILE")
 
 

@@ -83,7 +83,10 @@ def test_agrees_with_numpy(name, batch, dtype, rng):
     function, reference, shapes = FUNCTIONS[name]
     if name == "trace" and batch:
         batch = (3,)
-    arrays = [complex_normal(rng, *batch, *shape).astype(f"c{2 * int(dtype[5:]) // 8}") for shape in shapes]
+    arrays = [
+        complex_normal(rng, *batch, *shape).astype(f"c{2 * int(dtype[5:]) // 8}")
+        for shape in shapes
+    ]
     expected = reference(*arrays)
     result = evaluate(function(*map(stacked.from_complex, arrays)))
     assert result.dtype == dtype
@@ -127,7 +130,10 @@ def test_batches_broadcast_and_gradients_sum_over_them(rng):
 
 def test_eye_is_neutral(rng):
     a = stacked.from_complex(complex_normal(rng, 3, 3))
-    for product in (stacked.matmul(stacked.eye(3, "float64"), a), stacked.matmul(a, stacked.eye(3, "float64"))):
+    for product in (
+        stacked.matmul(stacked.eye(3, "float64"), a),
+        stacked.matmul(a, stacked.eye(3, "float64")),
+    ):
         np.testing.assert_array_equal(evaluate(product), a)
     assert stacked.eye(3, dtype="float32").type.shape == (2, 3, 3)
     n = pt.iscalar()
@@ -200,9 +206,17 @@ def test_static_shapes_are_kept():
     ("call", "error", "words"),
     [
         (lambda: stacked.matmul(np.zeros((2, 3, 4)), np.zeros((2, 3, 4))), ValueError, "matmul: B"),
-        (lambda: stacked.hconj(np.zeros((3, 4, 4))), ValueError, r"hconj: A .*got shape \(3, 4, 4\)"),
+        (
+            lambda: stacked.hconj(np.zeros((3, 4, 4))),
+            ValueError,
+            r"hconj: A .*got shape \(3, 4, 4\)",
+        ),
         (lambda: stacked.hconj(np.zeros((3, 3), complex)), TypeError, "from_complex"),
-        (lambda: stacked.matmul(np.zeros((2, 3, 3)), np.zeros((2, 3, 3), "f4")), TypeError, "dtype"),
+        (
+            lambda: stacked.matmul(np.zeros((2, 3, 3)), np.zeros((2, 3, 3), "f4")),
+            TypeError,
+            "dtype",
+        ),
         (lambda: stacked.abs(np.zeros((2, 3), int)), TypeError, "int64"),
         (lambda: stacked.concatenate([np.zeros((2, 3, 3))], axis=2), ValueError, "axis"),
         (lambda: stacked.solve(np.zeros((2, 3, 4)), np.zeros((2, 3, 1))), ValueError, "solve: A"),

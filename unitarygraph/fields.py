@@ -93,6 +93,10 @@ class Algebra:
         """diag(d) A for real d ``(..., m)``."""
         return A * (d[..., None, :, None] if self.field == "complex" else d[..., :, None])
 
+    def scale_entries(self, A, F):
+        """Entrywise product of A with a real ``(..., m, n)`` F."""
+        return A * (F[..., None, :, :] if self.field == "complex" else F)
+
     def to_numpy(self, a):
         """NumPy matrix (complex or real) of a stored value."""
         return to_complex(a) if self.field == "complex" else np.asarray(a)

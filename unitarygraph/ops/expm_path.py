@@ -66,7 +66,7 @@ THRESHOLDS = {
 
 
 class ExpmPath(MatrixOp):
-    """:math:`P_k(A; E_1, \\dots, E_k)` of the module's head; order k >= 0.
+    r""":math:`P_k(A; E_1, \dots, E_k)` of the module's head; order k >= 0.
 
     ``structure="general"`` keeps the rewrites from replacing the Op by the eigenvalue path when they
     see that A is skew-Hermitian.
@@ -126,9 +126,7 @@ class ExpmPath(MatrixOp):
             terms += [
                 self.of_order(self.order + 1)(a, *e[:i], da, *e[i:]) for i in range(self.order + 1)
             ]
-        terms += [
-            self(a, *e[:i], d, *e[i + 1 :]) for i, d in enumerate(de) if is_connected(d)
-        ]
+        terms += [self(a, *e[:i], d, *e[i + 1 :]) for i, d in enumerate(de) if is_connected(d)]
         return [sum_or_disconnected(terms)]
 
 
@@ -212,7 +210,9 @@ def pade_approximant(x, order, k):
                 [1, *(b[p + shift] for p in low)],
                 [
                     block_product(
-                        six, combination([b[p + shift] for p in high], [powers[p - 6] for p in high]), k
+                        six,
+                        combination([b[p + shift] for p in high], [powers[p - 6] for p in high]),
+                        k,
                     ),
                     *(powers[p] for p in low),
                 ],

@@ -66,7 +66,11 @@ def parse_signature(signature, field):
 
     def slots(side):
         return tuple(
-            Slot(kind, tuple(filter(None, axes.split(","))), kind == "C" or (kind in "FZ" and field == "complex"))
+            Slot(
+                kind,
+                tuple(filter(None, axes.split(","))),
+                kind == "C" or (kind in "FZ" and field == "complex"),
+            )
             for kind, axes in re.findall(r"([FZCR])\(([a-z,]*)\)", side)
         )
 
@@ -181,7 +185,7 @@ class MatrixOp(Op):
         outputs = [
             np.empty((*batch, *slot.core_shape(length)), inputs[0].dtype) for slot in slots_out
         ]
-        self.compute(inputs, outputs)
+        self.fill(inputs, outputs)
         for storage, out in zip(output_storage, outputs, strict=True):
             storage[0] = out
 
@@ -193,8 +197,13 @@ class MatrixOp(Op):
             for name in self.arguments
         ]
 
+    def fill(self, inputs, outputs):
+        """`compute` as every backend calls it: what overflows is infinite or NaN, without a word."""
+        with np.errstate(all="ignore"):
+            self.compute(inputs, outputs)
+
     def compute(self, inputs, outputs):
-        """Fill the output arrays; shapes are in order. Also the kernel of the numba backend."""
+        """Fill the output arrays; shapes are in order."""
         if not any(out.size for out in outputs):
             return
         slots_in, slots_out = self.slots

@@ -7,6 +7,7 @@ address that would keep it out of the cache on disk, only the name of a symbol.
 """
 
 import ctypes
+from typing import Any
 
 import numpy as np
 from llvmlite import binding
@@ -19,7 +20,7 @@ from unitarygraph.stacked.matrix_op import MatrixOp
 
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_ssize_t)
 # Symbols that LLVM may call for as long as the process lives, with what keeps them alive.
-CALLBACKS = {}
+CALLBACKS: dict[str, Any] = {}
 
 
 def array_at(address, shape, dtype):
@@ -48,7 +49,7 @@ def symbol_of(op, dtype, rank):
                 for a, slot in zip(addresses, (*slots_in, *slots_out), strict=True)
             ]
             try:
-                op.compute(arrays[: len(slots_in)], arrays[len(slots_in) :])
+                op.fill(arrays[: len(slots_in)], arrays[len(slots_in) :])
             except ValueError:
                 return 1
             except Exception:

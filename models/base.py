@@ -1,0 +1,101 @@
+"""What every model offers, and the pieces that all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.tensor.variable import TensorVariable
+
+from unitarygraph.parameter import parameter
+
+
+class Model(ABC):
+    """A recurrent layer and a readout: ``(T, B, input_size) -> (T, B, output_size)``.
+
+    A subclass sets :attr:`params` and calls :meth:`remember` with the options it was built with.
+    """
+
+    #: training settings that suit the model (see ``unitarygraph.training.settings``)
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: whether the recurrent matrix is unitary by construction
+    unitary: bool = False
+
+    params: list[SharedVariable]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        *,
+        dtype: str | None = None,
+        **options: Any,
+    ) -> None:
+        self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, output_size
+        self.dtype = dtype or pytensor.config.floatX
+        self.options = options
+        self.params = []
+
+    def add(self, name: str, value: np.ndarray, manifold: Any = None) -> SharedVariable:
+        """Make a parameter of the model's dtype, unique by name, and enter it in `params`."""
+        if name in {p.name for p in self.params}:
+            raise ValueError(f"parameter {name!r} is already in the model")
+        variable = parameter(np.asarray(value, dtype=self.dtype), manifold, name=name)
+        self.params.append(variable)
+        return variable
+
+    @abstractmethod
+    def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
+        """Return the outputs of all steps; where `mask` (T, B) is 0 the state stands still."""
+
+    def recurrent_matrix(self) -> np.ndarray | None:
+        """Return the current hidden-to-hidden matrix (n, n), None where there is not one."""
+        return None
+
+    @property
+    def orthogonal_params(self) -> list[SharedVariable]:
+        """The subset of `params` that is trained with ``orthogonal_learning_rate``."""
+        return []
+
+    def penalty(self) -> TensorVariable | None:
+        """Return a scalar to be added to the loss in training, None for nothing."""
+        return None
+
+    def post_updates(self) -> dict[SharedVariable, TensorVariable]:
+        """Return updates to be made after each training step, from the new values."""
+        return {}
+
+
+def initial_state(x: TensorVariable, size: int) -> TensorVariable:
+    """Return zeros (B, size) of x's dtype, B static where x of shape (T, B, ...) knows it."""
+    batch = x.type.shape[1]
+    return pt.zeros((x.shape[1] if batch is None else batch, size), dtype=x.dtype)
+
+
+def affine(x: TensorVariable, weight: TensorVariable, bias: TensorVariable) -> TensorVariable:
+    """Return x W + b over the last axis of x: (T, B, m), (m, n), (n,) -> (T, B, n)."""
+    return pt.tensordot(x, weight, axes=[[x.ndim - 1], [0]]) + bias
+
+
+def hold(mask: TensorVariable, new: TensorVariable, old: TensorVariable) -> TensorVariable:
+    """Return `new` (B, n) in the rows where mask (B,) is not 0 and `old` in the others."""
+    return pt.switch(pt.neq(mask, np.int8(0))[:, None], new, old)
+
+
+def glorot_uniform(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Draw from U(-s, s), s^2 = 6 / (rows + columns) (Glorot & Bengio 2010, equation 16)."""
+    scale = np.sqrt(6 / (rows + columns))
+    return rng.uniform(-scale, scale, size=(rows, columns))
+
+
+def haar_orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Draw a Haar-distributed orthogonal matrix (Mezzadri 2007): QR with R's diagonal positive."""
+    q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    return q * np.where(np.diag(r) < 0, -1, 1)

@@ -1,0 +1,144 @@
+"""All Ops on matrices, a row each: a new Op is tested by adding its row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+import scipy.linalg
+from oracles import complex_normal
+
+import unitarygraph as ug
+from unitarygraph.fields import algebra
+from unitarygraph.ops.lyapunov import Lyapunov
+from unitarygraph.ops.polar import Polar
+from unitarygraph.stacked.products import HConj, MatMul
+from unitarygraph.stacked.solve import Solve
+
+
+@dataclass(frozen=True)
+class Row:
+    """An Op as a function of stored tensors, with input for it and a NumPy reference.
+
+    ``function(*inputs, field)`` gives one tensor or a tuple; ``draw(rng, m, n)`` NumPy complex
+    matrices, which the real field takes the real parts of; ``reference`` its value in NumPy.
+    """
+
+    function: Callable[..., Any]
+    draw: Callable[..., tuple]
+    reference: Callable[..., Any]
+    tall: bool = False
+    second: bool = True
+
+    def outputs(self, *inputs, field):
+        """The outputs as a tuple."""
+        result = self.function(*inputs, field=field)
+        return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+
+def general(rng, m, n):
+    return (complex_normal(rng, m, n),)
+
+
+def pair(rng, m, n):
+    return complex_normal(rng, n, n), complex_normal(rng, n, n)
+
+
+def skew(rng, m, n):
+    z = complex_normal(rng, n, n)
+    return ((z - z.conj().T) / 2,)
+
+
+def hermitian(rng, m, n):
+    z = complex_normal(rng, n, n)
+    return ((z + z.conj().T) / 2,)
+
+
+def unitary(rng, m, n):
+    """Exponential of a small real skew part plus a small imaginary one: unitary in both fields."""
+    z = rng.standard_normal((n, n))
+    x = (z - z.T) / (4 * max(1, np.linalg.norm(z - z.T, 2)))
+    return (scipy.linalg.expm(2 * x).astype(complex),)
+
+
+def complex_unitary(rng, m, n):
+    (a,) = skew(rng, m, n)
+    return (scipy.linalg.expm(a / max(1, np.linalg.norm(a, 2))),)
+
+
+def positive(rng, m, n):
+    z = complex_normal(rng, n, n)
+    return (z @ z.conj().T + np.eye(n), complex_normal(rng, n, n))
+
+
+def numpy_qr(a):
+    q, r = np.linalg.qr(a)
+    d = np.diagonal(r)
+    phase = d / np.abs(d)
+    return q * phase, phase.conj()[:, None] * r
+
+
+def numpy_eigh(a):
+    w, v = np.linalg.eigh(a)
+    pivot = v[np.argmax(np.abs(v), axis=0), np.arange(len(w))]
+    return w, v * (np.abs(pivot) / pivot)
+
+
+def numpy_upper(a):
+    upper = np.triu(a, 1)
+    return upper - upper.conj().T + 1j * np.diag(np.diagonal(a).imag)
+
+
+def lyapunov(p, c, field):
+    p = algebra(field).hermitian(pt.as_tensor(p))
+    # The singular values and vectors of a positive definite matrix are its eigenpairs.
+    _, _, w, v = Polar(field)(p)
+    return Lyapunov(field)(p, w, v, c)
+
+
+TABLE = {
+    "hconj": Row(lambda a, field: HConj(field)(a), general, lambda a: a.conj().T, tall=True),
+    "matmul": Row(lambda a, b, field: MatMul(field)(a, b), pair, np.matmul),
+    "solve": Row(lambda a, b, field: Solve(field)(a, b), pair, np.linalg.solve),
+    "expm": Row(lambda a, field: ug.expm(a, field=field), general, scipy.linalg.expm),
+    "expm_skew": Row(lambda a, field: ug.expm(a, True, field), skew, scipy.linalg.expm),
+    "expm_frechet": Row(
+        lambda a, e, field: ug.expm_frechet(a, e, field=field),
+        pair,
+        lambda a, e: scipy.linalg.expm_frechet(a, e)[1],
+    ),
+    "logm": Row(lambda u, field: ug.logm(u, field=field), unitary, scipy.linalg.logm),
+    "logm_complex": Row(
+        lambda u, field: ug.logm(u, field=field), complex_unitary, scipy.linalg.logm
+    ),
+    "qr": Row(lambda a, field: ug.qr(a, field=field), general, numpy_qr, tall=True),
+    "polar": Row(lambda a, field: ug.polar(a, field=field), general, scipy.linalg.polar, tall=True),
+    "eigh": Row(lambda a, field: ug.eigh(a, field=field), hermitian, numpy_eigh),
+    "cayley": Row(
+        lambda a, field: ug.cayley(a, field=field),
+        general,
+        lambda a: np.linalg.solve(np.eye(len(a)) - a / 2, np.eye(len(a)) + a / 2),
+    ),
+    "lyapunov": Row(
+        lyapunov, positive, lambda p, c: scipy.linalg.solve_continuous_lyapunov(p, c), second=False
+    ),
+    "newton_schulz": Row(
+        lambda x, field: ug.newton_schulz(x, field=field),
+        general,
+        lambda x: 1.5 * x - 0.5 * x @ x.conj().T @ x,
+        tall=True,
+    ),
+    "skew_from_upper": Row(
+        lambda a, field: ug.skew_from_upper(a, field=field), general, numpy_upper
+    ),
+}
+
+# Rows whose input is of one field only.
+COMPLEX_ONLY = {"logm_complex"}
+CASES = [
+    (name, field)
+    for name in TABLE
+    for field in ("complex", "real")
+    if not (field == "real" and name in COMPLEX_ONLY)
+]

@@ -1,0 +1,64 @@
+"""The wheel holds every package, and every public name is documented."""
+
+import importlib
+import inspect
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import unitarygraph as ug
+
+ROOT = Path(ug.__file__).parent.parent
+PUBLIC = ["", ".stacked", ".manifolds", ".updates", ".parametrizations", ".models", ".tasks", ".nn"]
+
+
+def packages_on_disk(root):
+    """Dotted names of all packages below a checkout, models/ under its import name."""
+    found = {
+        ".".join(path.parent.relative_to(root).parts)
+        for path in (root / "unitarygraph").rglob("__init__.py")
+    }
+    return found | {"unitarygraph.models"}
+
+
+def declared_packages(root):
+    """Packages that pyproject.toml puts into the wheel."""
+    with (root / "pyproject.toml").open("rb") as file:
+        return set(tomllib.load(file)["tool"]["setuptools"]["packages"])
+
+
+def test_every_package_is_in_the_wheel():
+    assert declared_packages(ROOT) == packages_on_disk(ROOT)
+
+
+def test_a_forgotten_package_is_found(tmp_path):
+    planted = tmp_path / "unitarygraph" / "planted"
+    planted.mkdir(parents=True)
+    (planted / "__init__.py").touch()
+    assert "unitarygraph.planted" in packages_on_disk(tmp_path) - declared_packages(ROOT)
+
+
+def public_names():
+    """(module, name) of everything in an ``__all__``."""
+    for suffix in PUBLIC:
+        module = importlib.import_module(f"unitarygraph{suffix}")
+        yield from ((module.__name__, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize(("module", "name"), list(public_names()))
+def test_every_public_name_has_a_docstring(module, name):
+    value = getattr(importlib.import_module(module), name)
+    if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
+        assert inspect.getdoc(value), f"{module}.{name} has no docstring"
+
+
+def test_every_public_name_stands_on_the_api_page():
+    page = (ROOT / "docs" / "api.md").read_text()
+    missing = [f"{m}.{n}" for m, n in public_names() if n not in page]
+    assert missing == []
+
+
+def test_version_is_declared_once():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        assert tomllib.load(file)["project"]["version"] == ug.__version__

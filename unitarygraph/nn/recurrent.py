@@ -1,0 +1,52 @@
+"""The recurrent layer that the lineage shares: one matrix product a step and a nonlinearity."""
+
+import pytensor.tensor as pt
+
+from unitarygraph import stacked
+from unitarygraph.ops.recurrence import recurrence
+
+
+def drive_of(x, kernel):
+    """Input to all steps, x V: ``(T, B, m)`` and a real kernel ``(m, n)`` give ``(T, B, n)``.
+
+    A stacked kernel ``(2, m, n)`` gives the stacked ``(T, 2, B, n)`` of a real x.
+    """
+    if kernel.type.ndim == 2:
+        return pt.tensordot(x, kernel, axes=[[2], [0]])
+    return pt.stack([pt.tensordot(x, kernel[i], axes=[[2], [0]]) for i in range(2)], axis=1)
+
+
+def recurrent(x, kernel, W, h0=None, bias=None, activation="modrelu", mask=None):
+    r"""States of :math:`h_t = f(h_{t-1} W + x_t V)`: ``(T, B, m) -> (T, B, n)`` or ``(T, 2, B, n)``.
+
+    Parameters
+    ----------
+    x : inputs ``(T, B, m)``
+    kernel : V, ``(2, m, n)`` complex or ``(m, n)`` real
+    W : recurrent matrix ``(2, n, n)`` or ``(n, n)``
+    h0 : one initial state for all samples, ``(2, n)`` or ``(n,)``; by default zero
+    bias : of modReLU, ``(n,)``
+    activation, mask : as in `unitarygraph.recurrence`
+    """
+    drive = drive_of(x, kernel)
+    # The batch may be known from x alone: its static length spares backends a symbolic shape.
+    batch = x.shape[1] if x.type.shape[1] is None else x.type.shape[1]
+    n = kernel.shape[-1] if kernel.type.shape[-1] is None else kernel.type.shape[-1]
+    complex_state = kernel.type.ndim == 3
+    shape = (2, batch, n) if complex_state else (batch, n)
+    if h0 is None:
+        start = pt.zeros(shape, dtype=drive.type.dtype)
+    else:
+        start = pt.broadcast_to(h0[:, None, :] if complex_state else h0[None, :], shape)
+    return recurrence(drive, W, start, bias, activation=activation, mask=mask)
+
+
+def readout(states, weight, bias):
+    r"""Real outputs of all steps, [Re h; Im h] U + c or h U + c: ``(T, B, output_size)``.
+
+    ``states`` as `recurrent` returns them; weight ``(2n, k)`` for complex states, ``(n, k)`` for real
+    ones; bias ``(k,)``. Source: Arjovsky, Shah and Bengio (2016), section 4.
+    """
+    if states.type.ndim == 4:
+        states = pt.concatenate([stacked.real(states), stacked.imag(states)], axis=-1)
+    return pt.tensordot(states, weight, axes=[[2], [0]]) + bias

@@ -1,0 +1,84 @@
+"""Cayley transform: a rational map from skew-Hermitian to unitary matrices."""
+
+import numpy as np
+
+from unitarygraph.fields import algebra
+from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+
+
+class ShiftedSolve(MatrixOp):
+    r""":math:`X = (I - A/2)^{-1} B`; adjoint :math:`\bar B = (I - A/2)^{-H} \bar X`,
+    :math:`\bar A = \frac12 \bar B X^H`. A singular :math:`I - A/2` gives NaN.
+    """
+
+    title = "cayley"
+    arguments = ("A", "B")
+    signature = "F(n,n),F(n,k)->F(n,k)"
+
+    def matrix(self, a, b):
+        try:
+            return np.linalg.solve(np.eye(len(a), dtype=a.dtype) - a * a.real.dtype.type(0.5), b)
+        except np.linalg.LinAlgError:
+            return np.nan
+
+    def pullback(self, inputs, outputs, cotangents):
+        matrices = algebra(self.field)
+        b_bar = self(matrices.hconj(inputs[0]), cotangents[0])
+        a_bar = matrices.matmul(b_bar, matrices.hconj(outputs[0]))
+        return [half(a_bar), b_bar]
+
+    def pushforward(self, inputs, outputs, tangents):
+        a, _ = inputs
+        da, db = tangents
+        right = [db] if is_connected(db) else []
+        if is_connected(da):
+            right.append(half(algebra(self.field).matmul(da, outputs[0])))
+        total = sum_or_disconnected(right)
+        return [self(a, total) if right else total]
+
+
+class Cayley(MatrixOp):
+    r""":math:`W = (I - A/2)^{-1} (I + A/2)`.
+
+    Adjoint: :math:`\bar A = \frac12 \bar B (I + W)^H` with :math:`\bar B = (I - A/2)^{-H} \bar W`.
+    """
+
+    title = "cayley"
+    arguments = ("A",)
+    signature = "F(n,n)->F(n,n)"
+
+    def matrix(self, a):
+        identity = np.eye(len(a), dtype=a.dtype)
+        a = a * a.real.dtype.type(0.5)
+        try:
+            return np.linalg.solve(identity - a, identity + a)
+        except np.linalg.LinAlgError:
+            return np.nan
+
+    def pullback(self, inputs, outputs, cotangents):
+        matrices = algebra(self.field)
+        b_bar = ShiftedSolve(self.field)(matrices.hconj(inputs[0]), cotangents[0])
+        return [half(b_bar + matrices.matmul(b_bar, matrices.hconj(outputs[0])))]
+
+    def pushforward(self, inputs, outputs, tangents):
+        (da,) = tangents
+        right = da + algebra(self.field).matmul(da, outputs[0])
+        return [half(ShiftedSolve(self.field)(inputs[0], right))]
+
+
+def half(x):
+    """X / 2 in the dtype of x."""
+    return x * np.asarray(0.5, x.type.dtype)
+
+
+def cayley(A, field="complex"):
+    r"""Cayley transform :math:`W = (I - A/2)^{-1} (I + A/2)`, of shape and dtype of A.
+
+    ``(..., 2, n, n)``, or ``(..., n, n)`` with ``field="real"``. Unitary when A is skew-Hermitian;
+    equal to :math:`e^A` to second order. Where :math:`I - A/2` is singular (never for a
+    skew-Hermitian A) the result is NaN. Gradients of any order. Raises ValueError for shapes,
+    TypeError for dtypes. Other codes of the field use :math:`(I + A)^{-1} (I - A)`, which is
+    ``cayley(-2 * A)``. Source: Helfrich, Willmott and Ye (2018); Wen and Yin (2013).
+    """
+    return Cayley(field)(A)

@@ -1,0 +1,125 @@
+"""Eigendecomposition of Hermitian matrices with a fixed phase of each eigenvector."""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.fields import algebra
+from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+
+NOT_HERMITIAN = "A must be Hermitian: A - A^H is not zero"
+
+
+class PivotMask(MatrixOp):
+    """1 at the entry of each column of eigenvectors that `Eigh` made real, 0 elsewhere.
+
+    Piecewise constant: it carries no gradient.
+    """
+
+    title = "eigh"
+    arguments = ("V",)
+    signature = "F(n,n)->R(n,n)"
+    internal = ("V",)
+
+    def matrix(self, v):
+        mask = np.zeros(v.shape, v.real.dtype)
+        mask[pivots(np.abs(v)), np.arange(len(v))] = 1
+        return mask
+
+    def pullback(self, inputs, outputs, cotangents):
+        return [sum_or_disconnected([])]
+
+    def pushforward(self, inputs, outputs, tangents):
+        return [sum_or_disconnected([])]
+
+
+class Eigh(MatrixOp):
+    r"""(w, V) of the Hermitian part of A, the largest entry of each column real and positive.
+
+    With :math:`F_{jk} = 1/(w_k - w_j)`, 0 on the diagonal, :math:`dw = \mathrm{Re\,diag}(V^H dA V)`,
+    :math:`dV = dV_0 + V \mathrm{diag}(i \varphi)`, :math:`dV_0 = V (F \circ (V^H dA V))`, where
+    :math:`\varphi_j = -\mathrm{Im}((dV_0)_{kj}) / V_{kj}` keeps the largest entry (k, j) real.
+    """
+
+    title = "eigh"
+    arguments = ("A",)
+    results = ("w", "V")
+    signature = "F(n,n)->R(n),F(n,n)"
+    refusal = NOT_HERMITIAN
+
+    def matrix(self, a):
+        ah = a.conj().T
+        defect, limit = np.abs(a - ah).max(), np.finfo(a.real.dtype).eps ** 0.25
+        limit *= 1 + np.abs(a).max()
+        if defect > limit:
+            raise ValueError(
+                f"eigh: {NOT_HERMITIAN}; its largest entry is {defect:.1e}, the limit {limit:.1e}"
+            )
+        w, v = np.linalg.eigh((a + ah) * a.real.dtype.type(0.5))
+        size = np.abs(v)
+        pivot, columns = pivots(size), np.arange(len(w))
+        phase = v[pivot, columns] / size[pivot, columns]
+        v = v * phase.conj()
+        v[pivot, columns] = size[pivot, columns]
+        return w, v
+
+    def pullback(self, inputs, outputs, cotangents):
+        w, v = outputs
+        w_bar, v_bar = cotangents
+        matrices = algebra(self.field)
+        vh = matrices.hconj(v)
+        inner = []
+        if is_connected(w_bar):
+            inner.append(matrices.scale_columns(matrices.eye_like(v), w_bar))
+        if is_connected(v_bar):
+            if self.field == "complex":
+                v_bar = v_bar - self._phase_term(v, vh, v_bar)
+            inner.append(matrices.scale_entries(matrices.matmul(vh, v_bar), inverse_gaps(w)))
+        return [matrices.hermitian(matrices.matmul(v, sum_or_disconnected(inner), vh))]
+
+    def pushforward(self, inputs, outputs, tangents):
+        w, v = outputs
+        matrices = algebra(self.field)
+        m = matrices.matmul(matrices.hconj(v), matrices.hermitian(tangents[0]), v)
+        dw = pt.diagonal(m[..., 0, :, :] if self.field == "complex" else m, axis1=-2, axis2=-1)
+        dv = matrices.matmul(v, matrices.scale_entries(m, inverse_gaps(w)))
+        if self.field == "complex":
+            mask = PivotMask(self.field)(v)
+            phi = -(mask * dv[..., 1, :, :]).sum(axis=-2) / (mask * v[..., 0, :, :]).sum(axis=-2)
+            turned = pt.stack([-v[..., 1, :, :], v[..., 0, :, :]], axis=-3)
+            dv = dv + matrices.scale_columns(turned, phi)
+        return [dw, dv]
+
+    def _phase_term(self, v, vh, v_bar):
+        """What the turning of the columns adds to V's cotangent: i Im(v_j^H v_bar_j) / V_kj at k."""
+        overlap = algebra(self.field).matmul(vh, v_bar)[..., 1, :, :]
+        mask = PivotMask(self.field)(v)
+        entry = pt.diagonal(overlap, axis1=-2, axis2=-1) / (mask * v[..., 0, :, :]).sum(axis=-2)
+        imaginary = mask * entry[..., None, :]
+        return pt.stack([pt.zeros_like(imaginary), imaginary], axis=-3)
+
+
+def pivots(size):
+    """Row of the largest entry of each column, the first of those that are equal to rounding."""
+    return np.argmax(size >= size.max(axis=0) * (1 - 100 * np.finfo(size.dtype).eps), axis=0)
+
+
+def inverse_gaps(w):
+    """F with 1/(w_k - w_j) off the diagonal and 0 on it."""
+    gaps = w[..., None, :] - w[..., :, None]
+    identity = pt.eye(w.shape[-1], dtype=w.type.dtype)
+    return (1 - identity) / (gaps + identity)
+
+
+def eigh(A, field="complex"):
+    r"""Eigendecomposition :math:`A = V \mathrm{diag}(w) V^H` of a Hermitian matrix.
+
+    ``(..., 2, n, n) -> (..., n), (..., 2, n, n)``, or without planes with ``field="real"``; dtype of
+    A. w ascends; in each column of V the entry of largest modulus (the first of equal ones) is real
+    and positive, which makes V unique where the eigenvalues are simple. The value is that of the
+    Hermitian part of A; an A with another part beyond rounding is refused at run time with
+    ValueError. Gradients of any order; through V they do not exist where eigenvalues coincide, and
+    are infinite or NaN there. Raises ValueError for shapes, TypeError for dtypes.
+    Source: Magnus (1985), "On differentiating eigenvalues and eigenvectors".
+    """
+    return tuple(Eigh(field)(A))

@@ -1,0 +1,100 @@
+"""QR decomposition, made unique by a real positive diagonal of R."""
+
+import numpy as np
+
+from unitarygraph.fields import algebra
+from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+
+
+class LowerHermitian(MatrixOp):
+    r"""copyltu: the Hermitian matrix with the strict lower triangle and real diagonal of M.
+
+    ``adjoint`` is its adjoint: :math:`2\,\mathrm{tril}(\mathrm{herm}\,H, -1)` and the real diagonal.
+    """
+
+    __props__ = ("field", "adjoint")
+    title = "qr"
+    arguments = ("M",)
+    signature = "F(n,n)->F(n,n)"
+
+    def __init__(self, field="complex", adjoint=False):
+        self.adjoint = adjoint
+        super().__init__(field)
+
+    def matrix(self, m):
+        diagonal = np.diag(np.diagonal(m).real)
+        if self.adjoint:
+            return np.tril(m + m.conj().T, -1) + diagonal
+        lower = np.tril(m, -1)
+        return lower + lower.conj().T + diagonal
+
+    def pullback(self, inputs, outputs, cotangents):
+        return [LowerHermitian(self.field, not self.adjoint)(cotangents[0])]
+
+    def pushforward(self, inputs, outputs, tangents):
+        return [self(tangents[0])]
+
+
+class QR(MatrixOp):
+    r"""(Q, R) with :math:`R_{jj} > 0`.
+
+    Adjoint: :math:`\bar A = (\bar Q + Q\,\mathrm{copyltu}(M)) R^{-H}`,
+    :math:`M = R \bar R^H - \bar Q^H Q`. Derivative: with :math:`X = dA\,R^{-1}`, :math:`S = Q^H X`
+    and H the strict lower triangle of S: :math:`dR = (S - \Omega) R`, :math:`dQ = X - Q (S - \Omega)`,
+    :math:`\Omega = H - H^H + i\,\mathrm{Im}\,\mathrm{diag} S`.
+    """
+
+    title = "qr"
+    arguments = ("A",)
+    results = ("Q", "R")
+    signature = "F(m,n)->F(m,n),F(n,n)"
+    conditions = (("m >= n", "A must have at least as many rows as columns"),)
+
+    def matrix(self, a):
+        q, r = np.linalg.qr(a)
+        d = np.diagonal(r)
+        size = np.abs(d)
+        phase = np.where(size > 0, d / np.where(size > 0, size, 1), 1).astype(a.dtype)
+        r = phase.conj()[:, None] * r
+        index = np.arange(len(size))
+        r[index, index] = size
+        return q * phase, r
+
+    def pullback(self, inputs, outputs, cotangents):
+        q, r = outputs
+        q_bar, r_bar = cotangents
+        matrices = algebra(self.field)
+        hconj, matmul = matrices.hconj, matrices.matmul
+        terms = []
+        if is_connected(r_bar):
+            terms.append(matmul(r, hconj(r_bar)))
+        if is_connected(q_bar):
+            terms.append(-matmul(hconj(q_bar), q))
+        right = matmul(q, LowerHermitian(self.field)(sum_or_disconnected(terms)))
+        if is_connected(q_bar):
+            right = right + q_bar
+        return [hconj(matrices.solve(r, hconj(right)))]
+
+    def pushforward(self, inputs, outputs, tangents):
+        q, r = outputs
+        matrices = algebra(self.field)
+        hconj, matmul = matrices.hconj, matrices.matmul
+        x = hconj(matrices.solve(hconj(r), hconj(tangents[0])))
+        s = matmul(hconj(q), x)
+        # S - Omega is upper triangular with a real diagonal: half the adjoint of copyltu, mirrored.
+        upper = hconj(LowerHermitian(self.field, adjoint=True)(s))
+        return [x - matmul(q, upper), matmul(upper, r)]
+
+
+def qr(A, field="complex"):
+    r"""QR decomposition :math:`A = Q R` with the diagonal of R real and positive.
+
+    ``(..., 2, m, n) -> (..., 2, m, n), (..., 2, n, n)``, m >= n, or without planes with
+    ``field="real"``; dtype of A. Column j of LAPACK's Q is multiplied by the phase
+    :math:`R_{jj} / |R_{jj}|`: only then is (Q, R) unique and a differentiable function of A, and
+    X -> Q of X + U a retraction. Gradients of any order; undefined at rank < n. Raises ValueError for
+    shapes (m < n too), TypeError for dtypes. Source: Walter, Lehmann and Lamour (2012), "On
+    evaluating higher-order derivatives of the QR decomposition".
+    """
+    return tuple(QR(field)(A))

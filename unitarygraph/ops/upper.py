@@ -1,0 +1,43 @@
+"""The coordinates of a skew-Hermitian matrix: strict upper triangle and imaginary diagonal."""
+
+import numpy as np
+
+from unitarygraph.fields import algebra
+from unitarygraph.stacked.matrix_op import MatrixOp
+
+
+class UpperPart(MatrixOp):
+    """Strict upper triangle of A plus half the imaginary part of its diagonal; real: triangle alone.
+
+    Linear and self-adjoint for Re tr(A^H B), so it is its own derivative and adjoint.
+    """
+
+    title = "skew_from_upper"
+    arguments = ("A",)
+    signature = "F(n,n)->F(n,n)"
+
+    def matrix(self, a):
+        upper = np.triu(a, 1)
+        if self.field == "complex":
+            index = np.arange(a.shape[0])
+            upper[index, index] = a[index, index].imag * a.dtype.type(0.5j)
+        return upper
+
+    def pullback(self, inputs, outputs, cotangents):
+        return [self(cotangents[0])]
+
+    def pushforward(self, inputs, outputs, tangents):
+        return [self(tangents[0])]
+
+
+def skew_from_upper(A, field="complex"):
+    r"""Skew-Hermitian matrix with the strict upper triangle and imaginary diagonal of A.
+
+    ``(..., 2, n, n) -> (..., 2, n, n)``; real: the skew-symmetric matrix with the strict upper
+    triangle of A. All other entries of A are not read and get no gradient: A has n^2 free real
+    coordinates, n(n-1)/2 in the real field. dtype of A; errors as `unitarygraph.expm`.
+    Source: Lezcano-Casado and Martinez-Rubio (2019), section 4.2.
+    """
+    matrices = algebra(field)
+    upper = UpperPart(field)(A)
+    return upper - matrices.hconj(upper)

@@ -1,0 +1,68 @@
+"""Initial unitary and skew-Hermitian matrices of the lineage, as NumPy arrays in float64."""
+
+import numpy as np
+import scipy.linalg
+
+
+def haar(rng, n, field="complex"):
+    """Draw a Haar-distributed unitary (orthogonal) matrix by QR of a Gaussian (Mezzadri, 2007)."""
+    z = rng.standard_normal((n, n))
+    if field == "complex":
+        z = z + 1j * rng.standard_normal((n, n))
+    q, r = np.linalg.qr(z)
+    d = np.diagonal(r)
+    return q * (d / np.abs(d))
+
+
+def henaff_angles(rng, count):
+    """Angles U(-pi, pi) (Henaff, Szlam and LeCun, 2016)."""
+    return rng.uniform(-np.pi, np.pi, count)
+
+
+def cayley_angles(rng, count):
+    r"""Entries :math:`-\sqrt{(1-\cos t)/(1+\cos t)}`, t from U(0, pi/2) (Helfrich et al., 2018)."""
+    return -np.tan(rng.uniform(0, np.pi / 2, count) / 2)
+
+
+def skew_of_angles(angles_of):
+    """Initialiser of skew matrices from one of angles.
+
+    Real: 2 x 2 blocks [[0, s], [-s, 0]] along the diagonal, the last row of an odd n zero. Complex:
+    the diagonal matrix of i s, which has eigenvalues of the same kind.
+    """
+
+    def draw(rng, n, field="complex"):
+        if field == "complex":
+            return np.diag(1j * angles_of(rng, n))
+        a = np.zeros((n, n))
+        first = np.arange(0, n - 1, 2)
+        a[first, first + 1] = angles_of(rng, n // 2)
+        return a - a.T
+
+    return draw
+
+
+def haar_log(rng, n, field="complex"):
+    """Logarithm of a Haar-distributed matrix of U(n), or of SO(n) in the real field."""
+    u = haar(rng, n, field)
+    if field == "real" and np.linalg.det(u) < 0:
+        u[:, 0] = -u[:, 0]
+    a = scipy.linalg.logm(u)
+    a = a if field == "complex" else a.real
+    return (a - a.conj().T) / 2
+
+
+SKEW_INITIALIZERS = {
+    "cayley": skew_of_angles(cayley_angles),
+    "haar": haar_log,
+    "henaff": skew_of_angles(henaff_angles),
+}
+
+
+def skew_initializer(name):
+    """Initialiser ``(rng, n, field) -> skew-Hermitian NumPy matrix`` by name; a callable is itself."""
+    if callable(name):
+        return name
+    if name not in SKEW_INITIALIZERS:
+        raise ValueError(f"init: expected one of {', '.join(SKEW_INITIALIZERS)}, got {name!r}")
+    return SKEW_INITIALIZERS[name]

@@ -1,0 +1,78 @@
+"""What every task offers to the training program."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from pytensor.tensor.variable import TensorVariable
+
+from unitarygraph.tasks.streams import Stream
+
+Arrays = tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A supervised problem on sequences; its dataclass fields are its options.
+
+    Inputs are ``x`` of shape (T, B, input_size), targets follow it, and where lengths vary
+    (:attr:`masked`) a mask (T, B) of ones and zeros stands last.
+    """
+
+    name: ClassVar[str]
+    #: training settings that suit the task (see ``unitarygraph.training.settings``)
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+
+    @property
+    @abstractmethod
+    def input_size(self) -> int:
+        """Features of one time step."""
+
+    @property
+    @abstractmethod
+    def output_size(self) -> int:
+        """Outputs the model must give at each time step."""
+
+    @property
+    @abstractmethod
+    def baseline(self) -> float | None:
+        """Loss of the best guess that uses no memory of the sequence, None where unknown."""
+
+    @property
+    def masked(self) -> bool:
+        """Whether the last of :meth:`inputs` is a mask (T, B) over valid steps."""
+        return False
+
+    @abstractmethod
+    def inputs(self, dtype: str, batch: int | None = None) -> list[TensorVariable]:
+        """Return the symbolic inputs ``[x, targets...]`` with static shapes where known."""
+
+    @abstractmethod
+    def loss(self, outputs: TensorVariable, *targets: TensorVariable) -> TensorVariable:
+        """Return the scalar loss, a mean over sequences; outputs are (T, B, output_size)."""
+
+    def metrics(
+        self, outputs: TensorVariable, *targets: TensorVariable
+    ) -> dict[str, TensorVariable]:
+        """Return scalars by name, each a mean over sequences; ``accuracy`` where there is one."""
+        return {}
+
+    @abstractmethod
+    def batches(self, rng: np.random.Generator | int, batch: int, dtype: str) -> Stream:
+        """Return endless training batches; the stream can tell and take up its state."""
+
+    @abstractmethod
+    def evaluation_batches(self, batch: int, dtype: str) -> Iterator[Arrays]:
+        """Iterate over the evaluation set, the same every time; the last may be smaller."""
+
+
+def at_least(task: str, **bounds: tuple[int, int]) -> None:
+    """Refuse options below their least value; ``bounds`` are ``name=(value, least)``."""
+    for name, (value, least) in bounds.items():
+        if value < least:
+            raise ValueError(f"{task}: {name} must be at least {least}, got {value}")

@@ -1,0 +1,220 @@
+"""From settings to compiled functions: numbers -> task -> model -> loss -> updates -> step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.executor import Function
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.tensor.variable import TensorVariable
+
+from unitarygraph import models, tasks
+from unitarygraph.models.base import Model
+from unitarygraph.tasks.base import Arrays, Task
+from unitarygraph.training.backends import mode_of
+from unitarygraph.training.optimizers import training_updates
+from unitarygraph.training.settings import Settings
+
+Scalars = dict[str, float]
+#: what a shared variable holds
+Value = np.ndarray | np.random.Generator
+
+
+class Program:
+    """The compiled training step and evaluation of one run.
+
+    Functions are compiled on first use, or all at once by :meth:`compile`. Every batch size has
+    its own evaluation function, so that all shapes but those of parameters are static in every
+    backend.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.mode = mode_of(settings.backend)
+        self.task: Task = tasks.build(settings.task, **settings.task_options)
+        model_seed, stream_seed = np.random.SeedSequence(settings.training.seed).spawn(2)
+        self.model: Model = models.build(
+            settings.model,
+            self.task.input_size,
+            settings.hidden,
+            self.task.output_size,
+            rng=np.random.default_rng(model_seed),
+            dtype=settings.dtype,
+            **settings.model_options,
+        )
+        self.stream = self.task.batches(
+            np.random.default_rng(stream_seed), settings.training.batch, settings.dtype
+        )
+        self.names: list[str] = []
+        self.shared: dict[str, SharedVariable] = {}
+        self._remember(self.model.params)
+        self._step: Function | None = None
+        self._after_step: Function | None = None
+        self._evaluations: dict[int, Function] = {}
+
+    def compile(self) -> None:
+        """Compile the training step and run it and every evaluation function once.
+
+        Backends compile at the first call, so one call each is made; the values of all
+        shared variables are put back after it, and the training stream is not touched.
+        """
+        before = self.values()
+        training = self.settings.training
+        stream = self.task.batches(0, training.batch, self.settings.dtype)
+        self.step(*next(stream))
+        self.restore(before)
+        self.compile_evaluation()
+
+    def compile_evaluation(self) -> None:
+        """Compile and run an evaluation function for each size of evaluation batches."""
+        sizes = set()
+        for batch in self._evaluation_batches():
+            if batch[0].shape[1] not in sizes:
+                sizes.add(batch[0].shape[1])
+                self._evaluate_batch(batch)
+
+    def step(self, *batch: np.ndarray) -> Scalars:
+        """Make one training step; return the batch's loss (before it) and metrics."""
+        self._compile_step()
+        assert self._step is not None
+        values = self._scalars(self._step(*batch))
+        if self._after_step is not None:
+            self._after_step()
+        return values
+
+    def evaluate(self) -> Scalars:
+        """Return loss and metrics over the whole evaluation set, each sequence weighing one."""
+        totals: Scalars = {}
+        count = 0
+        for batch in self._evaluation_batches():
+            size = batch[0].shape[1]
+            count += size
+            for name, value in self._evaluate_batch(batch).items():
+                totals[name] = totals.get(name, 0.0) + size * value
+        return {name: total / count for name, total in totals.items()}
+
+    def unitarity(self) -> float | None:
+        """Return ||W^H W - I||_F of the current recurrent matrix, None where there is none."""
+        matrix = self.model.recurrent_matrix()
+        if matrix is None:
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):  # the loop refuses what is not finite
+            return float(np.linalg.norm(matrix.conj().T @ matrix - np.eye(len(matrix))))
+
+    def values(self) -> dict[str, Value]:
+        """Return copies of the values of all shared variables, by name."""
+        self._compile_step()
+        return {name: _copied(variable.get_value()) for name, variable in self.shared.items()}
+
+    def restore(self, values: dict[str, Value]) -> None:
+        """Set all shared variables; ValueError where names, shapes or dtypes do not fit."""
+        self._compile_step()
+        if set(values) != set(self.shared):
+            raise ValueError(
+                f"state: expected the variables {sorted(self.shared)}, got {sorted(values)}"
+            )
+        for name, value in values.items():
+            self.shared[name].set_value(_checked(name, value, self.shared[name].get_value()))
+
+    def restore_parameters(self, values: dict[str, Value]) -> None:
+        """Set the model's parameters alone from a state that may hold more."""
+        for name in (p.name for p in self.model.params):
+            if name not in values:
+                raise ValueError(f"state: expected a variable {name!r}, got {sorted(values)}")
+            self.shared[name].set_value(_checked(name, values[name], self.shared[name].get_value()))
+
+    def not_finite(self) -> str | None:
+        """Return the name of a shared variable with NaN or infinity, None if there is none."""
+        for name, variable in self.shared.items():
+            value = variable.get_value(borrow=True)
+            if isinstance(value, np.random.Generator):
+                continue
+            value = np.asarray(value)
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                return name
+        return None
+
+    def _compile_step(self) -> None:
+        """Compile the step once; only its updates tell which optimiser state there is."""
+        if self._step is not None:
+            return
+        training = self.settings.training
+        inputs, loss, metrics = self._objective(training.batch)
+        penalty = self.model.penalty()
+        updates = training_updates(
+            loss if penalty is None else loss + penalty,
+            self.model,
+            training.optimizer,
+            training.learning_rate,
+            training.orthogonal_learning_rate,
+            training.clip,
+            self.settings.optimizer_options,
+        )
+        after = self.model.post_updates()
+        self._remember(updates)
+        self._remember(after)
+        self.names = ["loss", *metrics]
+        outputs = [loss, *metrics.values()]
+        self._step = pytensor.function(
+            inputs, outputs, updates=list(updates.items()), mode=self.mode
+        )
+        self._remember(v for v in self._step.get_shared() if isinstance(v, SharedVariable))
+        if after:
+            self._after_step = pytensor.function(
+                [], [], updates=list(after.items()), mode=self.mode
+            )
+
+    def _evaluate_batch(self, batch: Arrays) -> Scalars:
+        size = batch[0].shape[1]
+        if size not in self._evaluations:
+            inputs, loss, metrics = self._objective(size)
+            self.names = ["loss", *metrics]
+            self._evaluations[size] = pytensor.function(
+                inputs, [loss, *metrics.values()], mode=self.mode
+            )
+        return self._scalars(self._evaluations[size](*batch))
+
+    def _evaluation_batches(self) -> Iterator[Arrays]:
+        return self.task.evaluation_batches(self.settings.training.batch, self.settings.dtype)
+
+    def _objective(
+        self, batch: int
+    ) -> tuple[list[TensorVariable], TensorVariable, dict[str, TensorVariable]]:
+        inputs = self.task.inputs(self.settings.dtype, batch)
+        x, *targets = inputs
+        outputs = self.model(x, mask=targets[-1] if self.task.masked else None)
+        loss = pt.as_tensor_variable(self.task.loss(outputs, *targets))
+        return inputs, loss, self.task.metrics(outputs, *targets)
+
+    def _remember(self, variables: Iterable[SharedVariable]) -> None:
+        """Enter shared variables under their names, which checkpoints and messages use."""
+        for variable in variables:
+            if variable.name is None:
+                raise ValueError(f"shared variable {variable!r} has no name to be saved under")
+            if self.shared.setdefault(variable.name, variable) is not variable:
+                raise ValueError(f"two shared variables are called {variable.name!r}")
+
+    def _scalars(self, outputs: list) -> Scalars:
+        return {name: float(value) for name, value in zip(self.names, outputs, strict=True)}
+
+
+def _copied(value: Value) -> Value:
+    if isinstance(value, np.random.Generator):
+        copy = np.random.Generator(type(value.bit_generator)())
+        copy.bit_generator.state = value.bit_generator.state
+        return copy
+    return np.array(value)
+
+
+def _checked(name: str, value: Value, current: np.ndarray) -> Value:
+    if isinstance(value, np.random.Generator):
+        return _copied(value)
+    if value.shape != current.shape or value.dtype != current.dtype:
+        raise ValueError(
+            f"state: {name} must be {current.dtype} of shape {current.shape}, "
+            f"got {value.dtype} of shape {value.shape}"
+        )
+    return np.array(value)

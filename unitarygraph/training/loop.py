@@ -1,0 +1,103 @@
+"""The training loop: steps, log rows, evaluations and checkpoints in a fixed order."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+
+from unitarygraph.training.checkpoint import Checkpoint
+from unitarygraph.training.compile import Program
+from unitarygraph.training.metrics import MetricsLog, Row
+from unitarygraph.training.progress import Progress
+from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.signals import StopRequest
+
+
+class Interrupted(Exception):
+    """The user asked the run to stop; it did, after writing a checkpoint."""
+
+    def __init__(self, signal: int, step: int) -> None:
+        super().__init__(f"stopped after step {step}")
+        self.signal, self.step = signal, step
+
+
+class NotFinite(Exception):
+    """A loss or a shared variable became NaN or infinite."""
+
+    def __init__(self, what: str, step: int, run: RunDirectory, good: int | None) -> None:
+        where = "no checkpoint was written before it"
+        if good is not None:
+            where = f"the last good checkpoint, of step {good}, is {run.checkpoint}"
+        super().__init__(f"{what} is NaN or infinite at step {step}; {where}")
+        self.step = step
+
+
+def train(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
+    """Train from the run's checkpoint, or from the start, to the last step; return all rows.
+
+    Step k takes the k-th batch. Its row, if it has one, is written before the checkpoint of
+    that step, and both hold only finite numbers. A run that is killed and called again so does
+    what an undisturbed one would have done, bit for bit.
+
+    Raises
+    ------
+    Interrupted
+        After Ctrl-C or SIGTERM, with a checkpoint of the step just made.
+    NotFinite
+        When a loss or a shared variable is not finite; the last checkpoint stays as it is.
+    """
+    training = program.settings.training
+    start = run.load_checkpoint()
+    if start is not None:
+        program.restore(start.values)
+        program.stream.restore(start.stream)
+    done, spent = (start.step, start.seconds) if start else (0, 0.0)
+    metrics = MetricsLog(run.metrics, keep_to=done)
+    saved = start.step if start else None
+    began = time.perf_counter() - spent
+
+    def save(step: int) -> None:
+        nonlocal saved
+        if step == saved:
+            return
+        metrics.sync()
+        seconds = time.perf_counter() - began
+        Checkpoint(step, seconds, program.values(), program.stream.state()).save(run.checkpoint)
+        saved = step
+
+    def check(scalars: Mapping[str, float | None], step: int) -> None:
+        names = [k for k, v in scalars.items() if v is not None and not math.isfinite(v)]
+        bad = names[0] if names else program.not_finite()
+        if bad:
+            raise NotFinite(bad, step, run, saved)
+
+    try:
+        with StopRequest() as stop:
+            save(done)
+            for step in range(done + 1, training.steps + 1):
+                values = program.step(*next(program.stream))
+                check(values, step)
+                last = step == training.steps
+                evaluate = last or _due(step, training.eval_every)
+                if evaluate or step == 1 or _due(step, training.log_every):
+                    row = {"step": step, **values, "unitarity": program.unitarity()}
+                    if evaluate:
+                        row |= {f"eval_{k}": v for k, v in program.evaluate().items()}
+                    check(row, step)
+                    row["seconds"] = round(time.perf_counter() - began, 3)
+                    metrics.append(row)
+                    progress.row(row)
+                else:
+                    progress.step(step)
+                if last or stop.signal or _due(step, training.checkpoint_every):
+                    save(step)
+                if stop.signal and not last:
+                    raise Interrupted(stop.signal, step)
+    finally:
+        metrics.close()
+    return metrics.rows
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0

@@ -1,0 +1,58 @@
+"""curves.png: loss with its baseline, accuracy and unitarity against the step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from unitarygraph.training.metrics import Row
+
+TRAIN, TEST, REFERENCE = "#1f5fa8", "#c8511b", "#6b6b6b"
+
+
+def draw_curves(path: Path, rows: list[Row], title: str, baseline: float | None = None) -> None:
+    """Draw the rows of metrics.jsonl to `path`; panels without numbers are left out.
+
+    Loss and unitarity have logarithmic axes: values that are zero are not drawn there.
+    """
+    panels = [("loss", "log"), ("accuracy", "linear"), ("unitarity", "log")]
+    panels = [(name, scale) for name, scale in panels if _points(rows, name)[0]]
+    figure = Figure(figsize=(8, 1 + 2.4 * max(len(panels), 1)), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    axes = figure.subplots(max(len(panels), 1), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (name, scale) in zip(axes, panels, strict=False):
+        _panel(axis, rows, name, scale)
+        if name == "loss" and baseline is not None:
+            axis.axhline(
+                baseline, color=REFERENCE, linestyle="--", label=f"baseline {baseline:.3g}"
+            )
+        if name == "accuracy":
+            axis.set_ylim(-0.03, 1.03)
+            axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+        if len(axis.get_legend_handles_labels()[0]) > 1:
+            axis.legend(frameon=False)
+    axes[-1].set_xlabel("step")
+    figure.align_ylabels(axes)
+    figure.savefig(path, dpi=120)
+
+
+def _panel(axis: Axes, rows: list[Row], name: str, scale: str) -> None:
+    label = r"$\|W^H W - I\|_F$" if name == "unitarity" else name
+    axis.plot(*_points(rows, name), color=TRAIN, linewidth=1.2, label="training batch")
+    steps, values = _points(rows, f"eval_{name}")
+    if steps:
+        axis.plot(steps, values, "o-", color=TEST, markersize=4, label="evaluation set")
+    if scale == "log" and any(value > 0 for value in _points(rows, name)[1]):
+        axis.set_yscale("log", nonpositive="mask")
+    axis.set_ylabel(label)
+    axis.grid(alpha=0.25)
+
+
+def _points(rows: list[Row], name: str) -> tuple[list[int], list[float]]:
+    chosen = [row for row in rows if row.get(name) is not None]
+    return [row["step"] for row in chosen], [row[name] for row in chosen]

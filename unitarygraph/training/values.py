@@ -1,0 +1,79 @@
+"""Option values from text: read as the type that the option declares."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, Literal, Union
+
+WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def hints_of(thing: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotated types of a function's arguments or a dataclass's fields.
+
+    Where an annotation names something imported for type checkers only, none is returned, and
+    options are read as the types of their defaults.
+    """
+    try:
+        return typing.get_type_hints(thing)
+    except NameError:
+        return {}
+
+
+def hint_of(default: Any) -> Any:
+    """Return the type to read an option as that declares none: its default's."""
+    return str | None if default is None else type(default)
+
+
+def parse(name: str, value: Any, hint: Any) -> Any:
+    """Read `value`, a string or already of its type, as the type `hint`.
+
+    ``X | Y`` tries its members in order, ``Literal`` lists the choices, None is written "none",
+    truth is true/false, yes/no or 1/0. Raises ValueError naming the option and the type.
+    """
+    for member in _members(hint):
+        try:
+            return _read(value, member)
+        except (KeyError, TypeError, ValueError):
+            continue
+    raise ValueError(f"--set {name}: expected {_say(hint)}, got {value!r}")
+
+
+def _members(hint: Any) -> list[Any]:
+    if typing.get_origin(hint) not in (Union, types.UnionType):
+        return [hint]
+    # text is the last resort: every value can be read as a string
+    return sorted(typing.get_args(hint), key=lambda member: member is str)
+
+
+def _read(value: Any, hint: Any) -> Any:
+    if typing.get_origin(hint) is Literal:
+        return {str(choice): choice for choice in typing.get_args(hint)}[str(value)]
+    if hint is type(None):
+        return None if value is None or value == "none" else _refuse(value)
+    if hint is bool:
+        word = str(value).lower()
+        return WORDS[word] if word in WORDS else _refuse(value)
+    if hint is int:
+        return _refuse(value) if isinstance(value, (bool, float)) else int(value)
+    if hint is float:
+        return _refuse(value) if isinstance(value, bool) else float(value)
+    if hint is str:
+        return value if isinstance(value, str) else _refuse(value)
+    raise TypeError(hint)
+
+
+def _refuse(value: Any) -> Any:
+    raise ValueError(value)
+
+
+def _say(hint: Any) -> str:
+    names = []
+    for member in _members(hint):
+        if typing.get_origin(member) is Literal:
+            names.append("one of " + ", ".join(map(str, typing.get_args(member))))
+        else:
+            names.append("none" if member is type(None) else getattr(member, "__name__", "value"))
+    return " or ".join(names)
