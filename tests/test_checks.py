@@ -1,0 +1,194 @@
+from typing import ClassVar
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.gradient import DisconnectedInputError, disconnected_grad
+
+from unitarygraph import stacked
+from unitarygraph.checks import check_gradient, check_retraction, unitarity
+from unitarygraph.manifolds import Retraction, Stiefel, Unitary
+from unitarygraph.parameter import parameter
+
+
+def users_product(A, B):
+    result = pt.zeros((2, A.shape[1], B.shape[2]), dtype=A.dtype)
+    pt.set_subtensor(result[0], A[0] @ B[0] - A[1] @ B[1])
+    pt.set_subtensor(result[1], A[0] @ B[1] + A[1] @ B[0])
+    return result
+
+
+class NotProjected(Unitary):
+    """The projection of seed 002, whose products are zero: the gradient itself."""
+
+    def proj(self, x, g):
+        x, g = map(pt.as_tensor_variable, (x, g))
+        return g - users_product(x, users_product(stacked.hconj(g), x))
+
+
+class PlainTranspose(Unitary):
+    """After the first repair: the conjugation is discarded still."""
+
+    def proj(self, x, g):
+        x, g = map(pt.as_tensor_variable, (x, g))
+        turned = stacked.matmul(x.transpose(0, 2, 1), g)
+        return stacked.matmul(x, (turned - turned.transpose(0, 2, 1)) / 2)
+
+
+class Overstated(Unitary):
+    retraction_table: ClassVar = {"qr": Unitary.retraction_table["qr"]._replace(order=2)}
+
+
+class Doubled(Unitary):
+    retraction_table: ClassVar = {
+        "polar": Retraction(
+            1, lambda matrices, x, u: Unitary.retraction_table["polar"].move(matrices, x, 2 * u)
+        )
+    }
+
+
+def weights(manifold=None, dtype="float64", n=4):
+    value = Unitary().random_point(n, 0, dtype)
+    return parameter(value, manifold or Unitary(), name="W")
+
+
+def test_a_right_gradient_passes_and_prints():
+    W = weights()
+    before = W.get_value()
+    x = pt.dmatrix("x")
+    loss = (pt.tanh(W) * x).sum() ** 2
+    result = check_gradient(loss, W, {x: np.random.default_rng(0).normal(size=(4, 4))})
+    assert result
+    assert result.passed
+    assert np.array_equal(W.get_value(), before)
+    text = str(result)
+    assert "W on Unitary(complex)" in text
+    assert "difference" in text
+    assert "passed" in text
+
+
+@pytest.mark.parametrize("retraction", ["qr", "polar", "cayley", "exp"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_retraction_serves(retraction, dtype):
+    W = weights(dtype=dtype)
+    a = np.random.default_rng(0).normal(size=(2, 4, 4)).astype(dtype)
+    result = check_gradient((a * W**3).sum(), W, retraction=retraction)
+    assert result, str(result)
+
+
+def test_flat_parameters_of_any_shape():
+    for shape in [(), (3,), (2, 3), (2, 2, 3, 2)]:
+        p = pytensor.shared(np.random.default_rng(1).normal(size=shape), name="p")
+        assert check_gradient((pt.sin(p) ** 2).sum(), p)
+    p = parameter(np.ones(3))
+    assert check_gradient(pt.sum(p * 0.0), p).passed  # flat loss: zero against zero
+
+
+def test_errors_shrink_with_the_square_of_the_step():
+    W = weights()
+    a = np.random.default_rng(0).normal(size=(2, 4, 4))
+    result = check_gradient((a * pt.exp(W)).sum(), W, steps=[1e-1, 1e-2, 1e-3], retraction="exp")
+    rates = np.log10(result.errors[:, :-1] / result.errors[:, 1:])
+    assert np.all(np.abs(rates - 2) < 0.3)
+
+
+def test_a_missing_term_in_the_gradient_fails():
+    W = weights()
+    result = check_gradient((W**2 * disconnected_grad(W)).sum(), W)
+    assert not result
+    assert "FAILED" in str(result)
+
+
+@pytest.mark.parametrize("manifold", [NotProjected(), PlainTranspose()], ids=repr)
+def test_the_projection_of_seed_002_fails_although_qr_keeps_it_unitary(manifold):
+    W = weights(manifold)
+    a = np.random.default_rng(0).normal(size=(2, 4, 4))
+    result = check_gradient((a * W).sum(), W)
+    assert not result.passed
+    assert result.tangency > 0.1
+    retraction = check_retraction(manifold, (4, 4))
+    assert not retraction.passed
+    assert retraction.tangency > 0.1
+
+
+def test_gradient_errors():
+    W = weights()
+    with pytest.raises(ValueError, match="loss must be a scalar"):
+        check_gradient(W * 2, W)
+    with pytest.raises(DisconnectedInputError):
+        check_gradient(pt.dscalar("x") * 1.0, W)
+    with pytest.raises(TypeError, match="shared variables"):
+        check_gradient(W.sum(), W * 2)
+
+
+def test_plots(tmp_path):
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    W = weights()
+    result = check_gradient((W**3).sum(), W, plot=tmp_path / "gradient.png")
+    assert (tmp_path / "gradient.png").stat().st_size > 5000
+    axes = Figure().add_subplot()
+    assert result.plot(axes) is axes
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    check_retraction(Unitary(), (3, 3), plot=str(tmp_path / "retraction.png"))
+    assert (tmp_path / "retraction.png").exists()
+
+
+@pytest.mark.parametrize("manifold", [Overstated(), Doubled()], ids=repr)
+def test_false_retractions_fail(manifold):
+    result = check_retraction(manifold, (4, 4))
+    assert not result
+    assert "FAILED" in str(result)
+
+
+def test_raw_qr_is_no_retraction():
+    class RawQR(Unitary):
+        retraction_table: ClassVar = {"raw": Retraction(1, lambda m, x, u: pt.linalg.qr(x + u)[0])}
+
+    result = check_retraction(RawQR("real"), (6, 6), rng=1)
+    assert not result.passed
+    assert result.kinds["raw"].origin > 1  # columns flip
+
+
+def test_retraction_table_prints():
+    text = str(check_retraction(Stiefel("real"), (5, 2), kinds=["qr", "exp"]))
+    assert "retractions of Stiefel(real)" in text
+    assert "qr" in text
+    assert "cayley" not in text
+    with pytest.raises(ValueError, match="'qr', 'polar'"):
+        check_retraction(Unitary(), kinds=["svd"])
+
+
+def test_unitarity_of_everything_it_takes():
+    x = Unitary().random_point((3, 4, 4), 0, "float64")
+    z = stacked.to_complex(x)
+    assert unitarity(z[0]) < 1e-14
+    assert unitarity(2 * z[0]) == pytest.approx(6)
+    assert unitarity(z).shape == (3,)
+    assert unitarity(2 * x, field="complex") == pytest.approx([6, 6, 6])
+    assert unitarity(np.eye(3)) == 0
+    assert unitarity(np.eye(5)[:, :2]) == 0
+    assert unitarity([[0, 1], [1, 0]]) == 0
+    assert unitarity(Unitary("real").random_point(8, 0, "float32")) < 1e-6
+    assert unitarity(weights()) < 1e-14
+    assert unitarity(pytensor.shared(x[0], name="p"), field="complex") < 1e-14
+    assert np.isnan(unitarity(np.nan * z[0]))
+
+    class Model:
+        def recurrent_matrix(self):
+            return 2 * z[0]
+
+    assert unitarity(Model()) == pytest.approx(6)
+
+
+def test_unitarity_says_what_it_cannot_take():
+    with pytest.raises(ValueError, match="field='complex'"):
+        unitarity(pytensor.shared(np.eye(2), name="p"))
+    with pytest.raises(ValueError, match=r"W must be \(..., m, n\)"):
+        unitarity(np.ones(3))
+    with pytest.raises(TypeError, match="array, a shared variable or a model"):
+        unitarity(weights() * 2)
+    with pytest.raises(TypeError, match="array, a shared"):
+        unitarity("W")

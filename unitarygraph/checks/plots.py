@@ -1,0 +1,32 @@
+"""The log-log plot that the checks share."""
+
+import numpy as np
+
+
+def draw_loglog(target, steps, curves, order, title):
+    """Draw named curves over the steps and a line of slope ``order``; returns the Axes.
+
+    ``target``: a path to save to, matplotlib Axes to draw on, or True for a new figure.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plot needs matplotlib: pip install matplotlib") from error
+    if hasattr(target, "loglog"):
+        axes = target
+    elif target is True:
+        from matplotlib import pyplot
+
+        axes = pyplot.figure(figsize=(6, 4), layout="constrained").add_subplot()
+    else:
+        axes = Figure(figsize=(6, 4), layout="constrained").add_subplot()
+    for name, values in curves.items():
+        axes.loglog(steps, np.where(values > 0, values, np.nan), marker="o", ms=3, label=name)
+    top = max((np.nanmax(values) for values in curves.values()), default=1.0)
+    guide = (top if top > 0 else 1.0) * (steps / np.max(steps)) ** order
+    axes.loglog(steps, guide, color="0.6", ls="--", lw=1, label=f"slope {order}")
+    axes.set(xlabel="step", ylabel="error", title=title)
+    axes.legend()
+    if axes is not target and target is not True:
+        axes.figure.savefig(target, dpi=150)
+    return axes

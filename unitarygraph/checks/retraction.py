@@ -1,0 +1,164 @@
+"""Does a manifold's retraction do what it declares? Measured."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from unitarygraph.checks.plots import draw_loglog
+from unitarygraph.checks.tangency import LIMIT, tangency
+
+STEPS = {"float64": np.logspace(-1, -3, 9), "float32": np.logspace(0, -1, 7)}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One retraction R of order p: errors at the steps t and what follows from them."""
+
+    declared: int
+    #: tangential part of R(x, tu) - x - tu, which is O(t^(p+1)) up to p = 2; (steps,)
+    errors: np.ndarray
+    #: p by regression; infinite when the errors vanish
+    order: float
+    #: largest deviation from the manifold, relative to its tolerance
+    deviation: float
+    #: size of dR/dt - u at t = 0
+    derivative: float
+    #: size of R(x, 0) - x
+    origin: float
+    #: limit of the last two
+    limit: float
+
+    @property
+    def passed(self):
+        """Whether all numbers are within their limits."""
+        small = self.origin <= self.limit and self.derivative <= self.limit
+        return bool(small and self.deviation <= 1 and self.order >= self.declared - 0.25)
+
+
+@dataclass(frozen=True)
+class RetractionCheck:
+    """Result of `check_retraction`: prints as a table, true when it passed."""
+
+    manifold: str
+    steps: np.ndarray
+    kinds: dict[str, Measured]
+    #: rate at which projected vectors leave the manifold, 0 when they are tangent
+    tangency: float
+
+    @property
+    def passed(self):
+        """Whether every retraction passed and the projected vectors are tangent."""
+        return self.tangency <= LIMIT and all(m.passed for m in self.kinds.values())
+
+    def __bool__(self):
+        return self.passed
+
+    def __str__(self):
+        lines = [f"retractions of {self.manifold}"]
+        lines.append(
+            f"{'kind':>8}  {'declared':>8}  {'order':>6}  {'deviation':>9}  "
+            f"{'dR/dt - u':>9}  {'R(0) - x':>9}"
+        )
+        lines += [
+            f"{kind:>8}  {m.declared:8d}  {m.order:6.2f}  {m.deviation:9.1e}  "
+            f"{m.derivative:9.1e}  {m.origin:9.1e}  {'passed' if m.passed else 'FAILED'}"
+            for kind, m in self.kinds.items()
+        ]
+        lines.append(
+            f"tangency of projected vectors {self.tangency:.1e} (limit {LIMIT:.0e}): "
+            + ("passed" if self.tangency <= LIMIT else "FAILED")
+        )
+        return "\n".join(lines)
+
+    def plot(self, target=True):
+        """Tangential error against step, both logarithmic. Arguments as of GradientCheck.plot."""
+        curves = {kind: m.errors for kind, m in self.kinds.items()}
+        return draw_loglog(target, self.steps, curves, order=2, title=self.manifold)
+
+
+def check_retraction(
+    manifold,
+    shape=(6, 6),
+    kinds=None,
+    dtype="float64",
+    rng=0,
+    mode="FAST_COMPILE",
+    plot=None,
+):
+    r"""Measure the retractions of a manifold at a random point, along a random unit tangent.
+
+    A retraction has R(x, 0) = x and dR/dt = u at 0; it is of order 2 when its acceleration at 0 has
+    no tangential part. So the order is the slope of
+    :math:`\|\mathrm{proj}_x(R(x, tu) - x - tu)\|` over t, both logarithmic, less one; no exponential
+    map is needed. Source: Absil, Mahony, Sepulchre (2008), section 5.5.
+
+    Parameters
+    ----------
+    manifold : for example ``unitarygraph.manifolds.Unitary()``
+    shape : (..., m, n) of the point
+    kinds : names, by default all of ``manifold.retractions``
+    dtype : "float64" or "float32"; orders are read off more sharply in the first
+    rng : numpy Generator or seed
+    mode : how the graphs are compiled
+    plot : a path, matplotlib Axes or True: draw error against step as well
+
+    Returns
+    -------
+    RetractionCheck
+        its ``passed``, also its truth value, says whether all is well; print it for a table
+
+    >>> import unitarygraph as ug
+    >>> bool(ug.check_retraction(ug.manifolds.Unitary()))
+    True
+    """
+    rng = np.random.default_rng(rng)
+    x = manifold.random_point(shape, rng, dtype)
+    u = manifold.random_tangent(x, rng)
+    length = np.linalg.norm(u)
+    u = u / length if length else u
+    steps = STEPS[x.dtype.name]
+    chosen = list(manifold.retractions) if kinds is None else list(kinds)
+
+    vector = pt.tensor("u", dtype=x.dtype, shape=x.shape)
+    project = pytensor.function([vector], manifold.proj(x, vector), mode=mode)
+    measured = {}
+    for kind in chosen:
+        step = pytensor.function([vector], manifold.retr(x, vector, kind=kind), mode=mode)
+        measured[kind] = _measure(manifold, x, u, step, project, steps, kind)
+    result = RetractionCheck(str(manifold), steps, measured, tangency(manifold, x, u))
+    if plot is not None and plot is not False:
+        result.plot(plot)
+    return result
+
+
+def _measure(manifold, x, u, step, project, steps, kind):
+    eps, scalar = np.finfo(x.dtype).eps, x.dtype.type
+    points = [step(scalar(t) * u) for t in steps]
+    errors = np.array(
+        [
+            np.linalg.norm(project(point - x - scalar(t) * u))
+            for t, point in zip(steps, points, strict=True)
+        ]
+    )
+    h = scalar(eps ** (1 / 3))
+    derivative = (step(h * u) - step(-h * u)) / (2 * h)
+    noise = 20 * eps * x.size**0.5
+    return Measured(
+        declared=manifold.retractions.get(kind, 1),
+        errors=errors,
+        order=slope(steps, errors, noise) - 1,
+        deviation=max(float(np.max(manifold.deviation(p) / manifold.tolerance(p))) for p in points),
+        derivative=float(np.linalg.norm(derivative - u)),
+        origin=float(np.linalg.norm(step(scalar(0) * u) - x)),
+        limit=float(100 * eps ** (2 / 3) * x.size**0.5),
+    )
+
+
+def slope(steps, errors, noise):
+    """Slope of log errors over log steps, of those above rounding; infinite when none is."""
+    clear = errors > noise
+    if clear.sum() < 2:
+        return np.inf
+    return float(np.polyfit(np.log(steps[clear]), np.log(errors[clear]), 1)[0])

@@ -1,0 +1,224 @@
+r"""What every manifold offers, and the parts that an embedded manifold inherits.
+
+Points and vectors are stored as `unitarygraph.stacked` says: complex matrices ``(..., 2, m, n)``,
+with ``field="real"`` plain ``(..., m, n)``. Tangents are matrices of the surrounding space, the
+metric is :math:`\langle u, v\rangle = \mathrm{Re}\,\mathrm{tr}(u^H v)`. Leading axes are a
+batch. Symbolic methods take tensors or NumPy arrays of one dtype and give tensors of that dtype.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor import config
+
+from unitarygraph.fields import algebra
+from unitarygraph.stacked.layout import REAL_DTYPES
+
+
+class Retraction(NamedTuple):
+    r"""A retraction R of declared order: :math:`R(x, tu) = \mathrm{Exp}_x(tu) + O(t^{order+1})`.
+
+    ``move(matrices, x, u)`` is the symbolic map, given the algebra of the field.
+    """
+
+    order: int
+    move: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """A set of matrices over ``field`` with the metric of the space around it.
+
+    A subclass gives `retraction_table`, `proj`, `project`, `dim`, `deviation` and `random_point`, and
+    where the manifold has them `log` and, if it is not the projection, `transport`.
+    """
+
+    field: str = "complex"
+
+    #: retractions by name
+    retraction_table: ClassVar[Mapping[str, Retraction]] = {}
+    #: whether `transport` keeps inner products
+    isometric_transport: ClassVar[bool] = False
+
+    def __post_init__(self):
+        algebra(self.field)
+
+    def __str__(self):
+        return f"{type(self).__name__}({self.field})"
+
+    @property
+    def matrices(self):
+        """Algebra of the manifold's field."""
+        return algebra(self.field)
+
+    @property
+    def retractions(self):
+        """Names of the retractions with their declared orders."""
+        return {name: entry.order for name, entry in self.retraction_table.items()}
+
+    def proj(self, x, g):
+        """Tangent projection of g at x; of a Euclidean gradient, the Riemannian gradient."""
+        raise NotImplementedError(f"{self} has no proj")
+
+    def retr(self, x, u, kind="qr"):
+        """Point reached from x along the tangent u by the retraction ``kind``.
+
+        ``kind`` is a name of `retractions`, or a function of (algebra, x, u). Raises ValueError for
+        other names.
+        """
+        if not callable(kind) and kind not in self.retraction_table:
+            names = ", ".join(map(repr, self.retraction_table))
+            raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
+        move = kind if callable(kind) else self.retraction_table[kind].move
+        return move(self.matrices, *self.arguments("retr", x=x, u=u))
+
+    def exp(self, x, u):
+        """Exponential map: the end of the geodesic that leaves x with velocity u, at time 1."""
+        return self.retr(x, u, kind="exp")
+
+    def log(self, x, y):
+        """Tangent u at x with exp(x, u) = y, where the manifold has it in closed form."""
+        raise NotImplementedError(f"{self} has no logarithm in closed form")
+
+    def dist(self, x, y):
+        """Geodesic distance, one number a matrix."""
+        x, y = self.arguments("dist", x=x, y=y)
+        return self.norm(x, self.log(x, y))
+
+    def transport(self, x, y, v):
+        """Tangent v at x moved to the tangent space at y, by projection.
+
+        It does not keep lengths unless `isometric_transport` says so.
+        """
+        _, y, v = self.arguments("transport", x=x, y=y, v=v)
+        return self.proj(y, v)
+
+    def inner(self, x, u, v):
+        """Inner product of the tangents u and v at x, one number a matrix."""
+        _, u, v = self.arguments("inner", x=x, u=u, v=v)
+        return self.matrices.inner(u, v)
+
+    def norm(self, x, u):
+        """Length of the tangent u at x, one number a matrix."""
+        _, u = self.arguments("norm", x=x, u=u)
+        return self.matrices.norm(u)
+
+    def mean_square(self, x, u):
+        """Square of u on the scale of one coordinate, shaped to broadcast against u.
+
+        It is |u|^2 / dim, one number a matrix, so that a tangent divided by its root is a tangent.
+        """
+        x, u = self.arguments("mean_square", x=x, u=u)
+        rows, columns = u.type.shape[-2:]
+        if rows is None or columns is None:
+            raise ValueError(f"mean_square: the shape of u must be known, got {u.type.shape}")
+        freedom = np.asarray(max(self.dim((rows, columns)), 1), u.type.dtype)
+        return pt.shape_padright(self.inner(x, u, u) / freedom, self.matrices.axes)
+
+    def project(self, x):
+        """Nearest point of the manifold, of the shape of x."""
+        raise NotImplementedError(f"{self} has no project")
+
+    def dim(self, shape):
+        """Real dimension of the manifold of (m, n) matrices, ``shape`` = (..., m, n)."""
+        raise NotImplementedError(f"{self} has no dim")
+
+    def deviation(self, x):
+        """How far a stored NumPy value is from the manifold, one number a matrix, in float64."""
+        raise NotImplementedError(f"{self} has no deviation")
+
+    def tolerance(self, x):
+        """Deviation that rounding explains: 1000 eps times the square root of the matrix's rows."""
+        return 1000 * np.finfo(x.dtype).eps * max(x.shape[-2] if x.ndim > 1 else 1, 1) ** 0.5
+
+    def check_point(self, x, tol=None):
+        """Whether the stored NumPy value x is on the manifold; True or an error.
+
+        Raises ValueError that names the deviation and the limit ``tol`` (by default `tolerance`),
+        or the shape; TypeError for a dtype other than float32 and float64.
+        """
+        x = np.asarray(x)
+        if x.dtype.name not in REAL_DTYPES:
+            raise TypeError(f"check_point: x must be float32 or float64, got dtype {x.dtype}")
+        self.check_shape("check_point", "x", x.shape)
+        limit = self.tolerance(x) if tol is None else tol
+        worst = np.max(self.deviation(x), initial=0.0)
+        if not worst <= limit:
+            raise ValueError(
+                f"check_point: x is not on {self}: {self.deviation_formula} = {worst:.3g}, "
+                f"the limit is {limit:.3g}"
+            )
+        return True
+
+    #: what `deviation` measures, for error messages
+    deviation_formula: ClassVar[str] = "deviation"
+
+    def check_shape(self, method, name, shape):
+        """Raise ValueError unless the static shape can be that of a stored point."""
+        axes = self.matrices.axes
+        planes = self.field == "complex"
+        if len(shape) < axes or (planes and shape[-3] not in (2, None)):
+            raise ValueError(
+                f"{method}: {name} must be (..., {'2, ' * planes}m, n) on {self}, "
+                f"got shape {tuple(shape)}"
+            )
+
+    def random_point(self, shape, rng=None, dtype=None):
+        """Random stored point: matrices of shape (..., m, n) as a NumPy array.
+
+        ``rng``: a Generator or a seed; dtype float32 or float64, by default ``floatX``.
+        """
+        raise NotImplementedError(f"{self} has no random_point")
+
+    def random_tangent(self, x, rng=None):
+        """Random stored tangent at the NumPy point x: a normal matrix, projected."""
+        x = np.asarray(x)
+        normal = np.random.default_rng(rng).standard_normal(x.shape).astype(x.dtype)
+        return evaluate(self.proj(x, normal))
+
+    def normal_matrices(self, shape, rng):
+        """NumPy matrices with independent standard normal entries of the field, in double."""
+        rng = np.random.default_rng(rng)
+        z = rng.standard_normal(shape)
+        return z + 1j * rng.standard_normal(shape) if self.field == "complex" else z
+
+    def store(self, z, dtype):
+        """Stored value of NumPy matrices, dtype by default ``floatX``."""
+        dtype = config.floatX if dtype is None else np.dtype(dtype).name
+        if dtype not in REAL_DTYPES:
+            raise TypeError(f"random_point: dtype must be float32 or float64, got {dtype}")
+        return self.matrices.from_numpy(z).astype(dtype)
+
+    def load(self, x):
+        """NumPy matrices of a stored value, in double."""
+        return self.matrices.to_numpy(np.asarray(x, dtype="float64"))
+
+    def arguments(self, method, **values):
+        """Tensors of the values, checked to be float, of one dtype and stored as the field says."""
+        tensors = {name: pt.as_tensor_variable(value) for name, value in values.items()}
+        for name, value in tensors.items():
+            if value.type.dtype not in REAL_DTYPES:
+                raise TypeError(
+                    f"{method}: {name} must be float32 or float64, got dtype {value.type.dtype}"
+                )
+            self.check_shape(method, name, value.type.shape)
+        dtypes = {value.type.dtype for value in tensors.values()}
+        if len(dtypes) > 1:
+            listed = ", ".join(f"{name} {value.type.dtype}" for name, value in tensors.items())
+            raise TypeError(f"{method}: {', '.join(tensors)} must have one dtype, got {listed}")
+        return tensors.values()
+
+
+def evaluate(expression, mode="FAST_COMPILE"):
+    """NumPy value of a graph without inputs."""
+    return pytensor.function([], expression, mode=mode)()
+
+
+def gram_deviation(z):
+    r""":math:`\|Z^H Z - I\|_F` of NumPy matrices ``(..., m, n)``, one number a matrix."""
+    gram = np.conj(np.swapaxes(z, -1, -2)) @ z
+    return np.linalg.norm(gram - np.eye(z.shape[-1]), axis=(-2, -1))

@@ -1,0 +1,91 @@
+"""Flat space."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.manifolds.base import Manifold, Retraction
+
+
+def _add(matrices, x, u):
+    return x + u
+
+
+# Every retraction of a flat space is addition; all names are taken, so that one name serves a list
+# of parameters of several manifolds.
+RETRACTIONS = {name: Retraction(2, _add) for name in ("qr", "polar", "cayley", "exp")}
+
+
+@dataclass(frozen=True)
+class Euclidean(Manifold):
+    """All tensors, with :math:`T_x` the space itself and the inner product Re tr(u^H v).
+
+    Unlike on other manifolds, points may have any number of axes, and `mean_square` is elementwise:
+    adaptive rules are the usual ones.
+    """
+
+    retraction_table: ClassVar[Mapping[str, Retraction]] = RETRACTIONS
+    isometric_transport: ClassVar[bool] = True
+
+    def proj(self, x, g):
+        """The gradient g itself."""
+        _, g = self.arguments("proj", x=x, g=g)
+        return g
+
+    def retr(self, x, u, kind="exp"):
+        """The sum x + u, for every name of `retractions`."""
+        return super().retr(x, u, kind=kind if kind in RETRACTIONS or not callable(kind) else "exp")
+
+    def log(self, x, y):
+        """The difference y - x."""
+        x, y = self.arguments("log", x=x, y=y)
+        return y - x
+
+    def transport(self, x, y, v):
+        """The vector v itself."""
+        _, _, v = self.arguments("transport", x=x, y=y, v=v)
+        return v
+
+    def inner(self, x, u, v):
+        """Re tr(u^H v), one number a matrix; of vectors and scalars, one number."""
+        _, u, v = self.arguments("inner", x=x, u=u, v=v)
+        return (u * v).sum() if u.type.ndim < self.matrices.axes else self.matrices.inner(u, v)
+
+    def norm(self, x, u):
+        """Frobenius norm, one number a matrix; of vectors and scalars, one number."""
+        _, u = self.arguments("norm", x=x, u=u)
+        missing = max(self.matrices.axes - u.type.ndim, 0)
+        return self.matrices.norm(pt.shape_padleft(u, missing) if missing else u)
+
+    def mean_square(self, x, u):
+        """Elementwise square."""
+        _, u = self.arguments("mean_square", x=x, u=u)
+        return pt.square(u)
+
+    def project(self, x):
+        """X itself."""
+        (x,) = self.arguments("project", x=x)
+        return x
+
+    def dim(self, shape):
+        """Number of real coordinates of one matrix, or of a vector or scalar."""
+        return int(np.prod(shape[-2:])) * (2 if self.field == "complex" else 1)
+
+    def deviation(self, x):
+        """Zero, or NaN where a matrix is not finite."""
+        x = np.asarray(x)
+        axes = tuple(range(-min(self.matrices.axes, x.ndim), 0))
+        return np.where(np.isfinite(x).all(axis=axes), 0.0, np.nan)
+
+    deviation_formula: ClassVar[str] = "distance (NaN: not finite)"
+
+    def check_shape(self, method, name, shape):
+        """Any shape is one of flat space."""
+
+    def random_point(self, shape, rng=None, dtype=None):
+        """Independent standard normal entries, of matrix shape ``shape``."""
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        return self.store(self.normal_matrices(shape, rng), dtype)
