@@ -1,0 +1,57 @@
+"""From a loss or a list of gradients to pairs (parameter, gradient)."""
+
+import pytensor
+import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
+
+from unitarygraph.parameter import manifold_of
+from unitarygraph.stacked.layout import REAL_DTYPES
+
+
+def gradients(loss_or_grads, params):
+    """Pairs (parameter, its Euclidean gradient in the parameter's dtype).
+
+    ``loss_or_grads`` is a symbolic scalar, or one gradient a parameter. Raises TypeError for params
+    that are not shared variables of floats; ValueError for a parameter given twice, a loss that is
+    not a scalar, another number of gradients than parameters or a gradient of another shape; and
+    `pytensor.gradient.DisconnectedInputError` for a parameter that the loss does not depend on.
+    """
+    params = list(params)
+    for p in params:
+        manifold_of(p)
+        if p.type.dtype not in REAL_DTYPES:
+            raise TypeError(f"params: {label(p)} must be float32 or float64, got {p.type.dtype}")
+    twice = {label(p) for p in params if sum(p is q for q in params) > 1}
+    if twice:
+        raise ValueError(f"params: each must be given once, got {', '.join(twice)} more than once")
+    if isinstance(loss_or_grads, Variable):
+        if loss_or_grads.type.ndim:
+            raise ValueError(
+                f"loss_or_grads: a loss must be a scalar, got shape {loss_or_grads.type.shape}"
+            )
+        grads = pytensor.grad(loss_or_grads, params)
+    else:
+        grads = [pt.as_tensor_variable(g) for g in loss_or_grads]
+        if len(grads) != len(params):
+            raise ValueError(
+                f"loss_or_grads: expected one gradient for each of {len(params)} params, "
+                f"got {len(grads)}"
+            )
+    return [(p, _conform(p, g)) for p, g in zip(params, grads, strict=True)]
+
+
+def label(p):
+    """Name of a parameter for messages."""
+    return p.name or str(p)
+
+
+def _conform(p, g):
+    fits = g.type.ndim == p.type.ndim and all(
+        None in (a, b) or a == b for a, b in zip(g.type.shape, p.type.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"loss_or_grads: the gradient of {label(p)} must have its shape {p.type.shape}, "
+            f"got {g.type.shape}"
+        )
+    return g if g.type.dtype == p.type.dtype else g.astype(p.type.dtype)
