@@ -1,5 +1,6 @@
 """Differentiable matrix functions and the recurrence, one idea a file."""
 
+from unitarygraph.ops import recurrence_inplace  # noqa: F401  (registers its rewrites)
 from unitarygraph.ops.cayley import cayley
 from unitarygraph.ops.eigh import eigh
 from unitarygraph.ops.expm import expm, expm_frechet

@@ -135,8 +135,9 @@ def logm(U, field="complex"):
     where the logarithm jumps, :math:`w = \pm\pi` by rounding in the complex field, and in the real
     field, where no real principal logarithm exists, ValueError is raised at run time, as for a U
     with an entry of U^H U - I beyond 1.2e-4 (float64) or 1.9e-2 (float32). A smaller deviation is
-    reduced by a Newton-Schulz step, so that the gradient is tangent to the unitary matrices. Gradients of any order, infinite where two
-    eigenvalues face each other across the cut. Raises ValueError for shapes, TypeError for dtypes.
+    reduced by a Newton-Schulz step, so that the gradient is tangent to the unitary matrices.
+    Gradients of any order, infinite where two eigenvalues face each other across the cut. Raises
+    ValueError for shapes, TypeError for dtypes.
     Source: Higham, Functions of Matrices (2008), chapter 11.
     """
     return Logm(field)(U)[0]

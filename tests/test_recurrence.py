@@ -1,0 +1,368 @@
+"""`ug.recurrence` against a complex NumPy loop, `pytensor.scan` and finite differences."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.compile.mode import Mode
+from pytensor.gradient import pullback, pushforward, verify_grad
+
+import unitarygraph  # noqa: F401  (registers the kernels)
+from unitarygraph.ops.recurrence import Recurrence, recurrence
+from unitarygraph.ops.recurrence_grad import RecurrenceGrad
+from unitarygraph.ops.recurrence_scan import recurrence_scan
+
+pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+PYTHON = Mode(linker="py", optimizer="fast_compile")
+FIELDS = ("complex", "real")
+ACTIVATIONS = ("modrelu", "relu", "tanh", "identity")
+NAMES = ("drive", "W", "h0", "bias")
+
+
+def planes(field):
+    return (2,) if field == "complex" else ()
+
+
+def values(field, T=5, B=3, n=4, dtype="float64", seed=0):
+    """drive, W, h0, bias; a bias wide enough that the modReLU has dead and living units."""
+    rng = np.random.default_rng(seed)
+    p = planes(field)
+    shapes = (T, *p, B, n), (*p, n, n), (*p, B, n), (n,)
+    scales = 1, 0.6 / np.sqrt(max(n, 1)), 1, 0.8
+    return [
+        (scale * rng.normal(size=shape)).astype(dtype)
+        for scale, shape in zip(scales, shapes, strict=True)
+    ]
+
+
+def a_mask(T, B, seed=1):
+    return np.random.default_rng(seed).random((T, B)) < 0.6
+
+
+def variables(field, dtype="float64", static=None):
+    ranks = [len(planes(field)) + extra for extra in (3, 2, 2)] + [1]
+    shapes = [v.shape for v in static] if static else [(None,) * r for r in ranks]
+    return [pt.tensor(name, dtype=dtype, shape=s) for name, s in zip(NAMES, shapes, strict=True)]
+
+
+def bias_for(activation, bias):
+    return bias if activation == "modrelu" else None
+
+
+def loop(field, activation, drive, W, h0, bias, mask=None):
+    """The definition, one sample and one complex number at a time."""
+    if field == "complex":
+        drive, W, h0 = (a[..., 0, :, :] + 1j * a[..., 1, :, :] for a in (drive, W, h0))
+
+    def f(z, b):
+        if activation == "modrelu" and field == "complex":
+            m = np.sqrt(abs(z) ** 2 + 1e-5)
+            return z * max(m + b, 0) / m
+        if activation == "modrelu":
+            return np.sign(z) * max(abs(z) + b, 0)
+        part = {"relu": lambda x: max(x, 0), "tanh": np.tanh, "identity": float}[activation]
+        return part(z.real) + 1j * part(z.imag) if field == "complex" else part(z)
+
+    h, states = h0.copy(), []
+    for t in range(len(drive)):
+        z, new = h @ W + drive[t], h.copy()
+        for r in range(h.shape[0]):
+            if mask is None or mask[t, r]:
+                new[r] = [f(z[r, j], bias[j]) for j in range(h.shape[1])]
+        h = new
+        states.append(np.stack([h.real, h.imag]) if field == "complex" else h)
+    return np.array(states)
+
+
+def everything(v, s, last, c, d):
+    """States, last state and the gradients of a loss that reads both."""
+    return [s, last, *pt.grad(pt.sum(s * c) + pt.sum(last**2 * d), v, disconnected_inputs="ignore")]
+
+
+def tolerance(x, steps=5):
+    return 30 * steps * np.finfo(x.dtype).eps * max(1, np.abs(x).max(initial=0))
+
+
+def agree(results, expected):
+    for got, want in zip(results, expected, strict=True):
+        assert got.shape == want.shape
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, rtol=0, atol=tolerance(want, len(results[0])))
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["full", "masked"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("field", FIELDS)
+def test_loop_and_scan(field, activation, masked):
+    given = values(field)
+    mask = a_mask(5, 3) if masked else None
+    v = variables(field, static=given)
+    bias = bias_for(activation, v[3])
+    rng = np.random.default_rng(2)
+    c, d = rng.normal(size=given[0].shape), rng.normal(size=given[2].shape)
+
+    s = recurrence(*v[:3], bias, activation, mask)
+    last = recurrence(*v[:3], bias, activation, mask, states="last")
+    assert s.type.shape == given[0].shape
+    assert last.type.shape == given[2].shape
+    wrt = v if activation == "modrelu" else v[:3]
+    ours = everything(wrt, s, last, c, d)
+    keep = None if mask is None else pt.constant(mask)
+    s = recurrence_scan(*v[:3], bias, activation, keep)
+    reference = everything(wrt, s, s[-1], c, d)
+
+    results = pytensor.function(v, ours + reference, mode=PYTHON, on_unused_input="ignore")(*given)
+    agree(results[: len(ours)], results[len(ours) :])
+    np.testing.assert_allclose(
+        results[0], loop(field, activation, *given, mask), rtol=0, atol=tolerance(results[0])
+    )
+
+
+@pytest.mark.parametrize("states", ["all", "last"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("field", FIELDS)
+def test_finite_differences(field, activation, states):
+    mask = a_mask(5, 3)
+
+    def f(*v):
+        return recurrence(*v[:3], *v[3:], activation=activation, mask=mask, states=states)
+
+    given = values(field)[: 4 if activation == "modrelu" else 3]
+    rng = np.random.default_rng(3)
+    verify_grad(f, given, rng=rng, mode=PYTHON, no_debug_ref=False, rel_tol=1e-5, abs_tol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["modrelu", "tanh"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_second_derivatives_by_finite_differences(field, activation):
+    given = values(field, T=3, B=2, n=2)[: 4 if activation == "modrelu" else 3]
+    mask = a_mask(3, 2)
+    c = np.random.default_rng(4).normal(size=given[0].shape)
+
+    def gradient(*v):
+        s = recurrence(*v, activation=activation, mask=mask)
+        last = recurrence(*v, activation=activation, mask=mask, states="last")
+        bars = pt.grad(pt.sum(c * s**2) + pt.sum(last**3), list(v))
+        return pt.concatenate([bar.ravel() for bar in bars])
+
+    rng = np.random.default_rng(5)
+    verify_grad(
+        gradient, given, rng=rng, mode=PYTHON, no_debug_ref=False, rel_tol=1e-5, abs_tol=1e-5
+    )
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["double pullback", "pushforward"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_tangents_forward(field, direct):
+    given = values(field)
+    tangents = values(field, seed=6)
+    v, u = variables(field, static=given), variables(field, static=given)
+    s, last, _ = Recurrence(field, "modrelu", False)(*v, pt.zeros((0, 0), "bool"))
+    # The Jacobian of a gradient forward is a large graph: in the real field only.
+    outputs = [s, last]
+    if field == "real":
+        outputs.append(pt.grad(pt.sum(s**2) + pt.sum(last**3), v[1]))
+    # One at a time: PyTensor's double pullback stops at an output that another one is made of.
+    dots = [pushforward(output, v, u, use_op_pushforward=direct) for output in outputs]
+    f = pytensor.function([*v, *u], [*outputs, *dots], mode=PYTHON, on_unused_input="ignore")
+    h = 1e-6
+    up, down = (
+        f(*(x + sign * h * dx for x, dx in zip(given, tangents, strict=True)), *tangents)
+        for sign in (1, -1)
+    )
+    for k, dot in enumerate(f(*given, *tangents)[len(outputs) :]):
+        np.testing.assert_allclose(dot, (up[k] - down[k]) / (2 * h), rtol=1e-6, atol=1e-6)
+
+
+def test_derivative_of_an_input_that_depends_on_another():
+    # h0 and W share a parameter: each derivative must count its own path only.
+    def gradient(p):
+        s = recurrence(np.ones((2, 3, 2)), p, 0.5 * p[:1] * np.ones((3, 1)), activation="tanh")
+        return pt.grad(pt.sum(s**2), p)
+
+    p = np.random.default_rng(7).normal(size=(2, 2))
+    rng = np.random.default_rng(8)
+    verify_grad(gradient, [p], rng=rng, mode=PYTHON, no_debug_ref=False, rel_tol=1e-5, abs_tol=1e-5)
+
+
+def test_gradient_of_the_last_state_needs_no_cotangents_of_all():
+    v = variables("complex")
+    bar = pt.grad(pt.sum(recurrence(*v, states="last")), v[0])
+    assert bar.owner.op == RecurrenceGrad("complex", "modrelu", False, False, True)
+    assert bar.owner.inputs[7].type.shape == (0, 0, 0, 0)
+
+
+@pytest.fixture(scope="module", params=FIELDS)
+def numba_case(request):
+    """Kernels of the modReLU with mask, all outputs and gradients, and the same in Python."""
+    field = request.param
+    v = variables(field)
+    mask = pt.matrix("mask", dtype="bool")
+    c = pt.tensor("c", dtype="float64", shape=v[0].type.shape)
+    s = recurrence(*v, mask=mask)
+    last = recurrence(*v, mask=mask, states="last")
+    outputs = everything(v, s, last, c, 1.0)
+    fast, slow = (
+        pytensor.function([*v, mask, c], outputs, mode=mode) for mode in ("NUMBA", PYTHON)
+    )
+    return field, fast, slow
+
+
+@pytest.mark.parametrize(
+    "sizes", [(37, 3, 4), (17, 2, 3), (1, 1, 1), (0, 3, 4), (3, 0, 4), (3, 2, 0)], ids=str
+)
+def test_kernel_agrees_with_numpy(numba_case, sizes, monkeypatch):
+    field, fast, slow = numba_case
+    T, B, _ = sizes
+    given = values(field, *sizes)
+    case = [*given, a_mask(T, B), np.random.default_rng(9).normal(size=given[0].shape)]
+    expected = slow(*case)
+    for op in (Recurrence, RecurrenceGrad):
+        monkeypatch.setattr(op, "perform", None)
+    results = fast(*case)
+    agree(results, expected)
+    if T == 0:
+        np.testing.assert_array_equal(results[1], given[2])
+
+
+def test_non_contiguous_input(numba_case):
+    field, fast, slow = numba_case
+    given = values(field, T=6)
+    case = [*given, a_mask(6, 3), np.ones_like(given[0])]
+    twisted = [np.asfortranarray(a) for a in case]
+    twisted[0] = np.repeat(case[0], 2, axis=-1)[..., ::2]
+    expected = slow(*case)
+    agree(fast(*twisted), expected)
+    agree(slow(*twisted), expected)
+
+
+def test_nan_stays_nan_and_masked_entries_may_hold_anything(numba_case):
+    field, fast, slow = numba_case
+    given = values(field, T=6)
+    given[0][(2, *(0,) * len(planes(field)), 1, 0)] = np.nan
+    mask = np.ones((6, 3), bool)
+    for f in (fast, slow):
+        states, last, *bars = f(*given, mask, np.ones_like(given[0]))
+        assert np.isnan(states[2:, ..., 1, :]).any()
+        assert np.isfinite(states[..., [0, 2], :]).all()
+        assert np.isnan(last).any()
+        assert np.isnan(bars[1]).any()
+    mask[2:, 1] = False
+    for f in (fast, slow):
+        assert all(np.isfinite(out).all() for out in f(*given, mask, np.ones_like(given[0])))
+
+
+@pytest.mark.parametrize("wrong", range(5), ids=[*NAMES, "mask"])
+def test_wrong_shapes_at_run_time(numba_case, wrong):
+    field, fast, slow = numba_case
+    case = [*values(field), a_mask(5, 3)]
+    case[wrong] = np.concatenate([case[wrong], case[wrong][..., :1]], axis=-1)
+    for f in (fast, slow):
+        with pytest.raises(ValueError, match=r"recurrence: \w+ must be"):
+            f(*case, np.ones_like(case[0]))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "identity"])
+def test_kernels_of_the_other_activations(activation):
+    # Unmasked, last state only; both fields in one compiled function.
+    v = [variables(field)[:3] for field in FIELDS]
+    outputs = []
+    for part in v:
+        last = recurrence(*part, activation=activation, states="last")
+        outputs += [last, *pt.grad(pt.sum(last**2), part)]
+    given = [a for field in FIELDS for a in values(field, T=20)[:3]]
+    results, expected = (
+        pytensor.function([*v[0], *v[1]], outputs, mode=mode)(*given) for mode in ("NUMBA", PYTHON)
+    )
+    agree(results, expected)
+
+
+def test_float32_stays_float32():
+    v = [variables(field, dtype="float32") for field in FIELDS]
+    outputs = []
+    for part in v:
+        s = recurrence(*part)
+        outputs += [s, *pullback([s], part, [s])]
+    given = [values(field, T=20, dtype="float32") for field in FIELDS]
+    f32 = given[0] + given[1]
+    exact = [a.astype("float64") for a in f32]
+    double = [variables(field) for field in FIELDS]
+    expected = []
+    for part in double:
+        s = recurrence(*part)
+        expected += [s, *pullback([s], part, [s])]
+    expected = pytensor.function([*double[0], *double[1]], expected, mode=PYTHON)(*exact)
+    for mode in ("NUMBA", PYTHON):
+        results = pytensor.function([*v[0], *v[1]], outputs, mode=mode)(*f32)
+        for got, want in zip(results, expected, strict=True):
+            assert got.dtype == "float32"
+            np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * np.abs(want).max())
+
+
+def test_shapes_are_inferred_without_running_the_op():
+    for field in FIELDS:
+        v = variables(field)
+        s = recurrence(*v)
+        bar = pt.grad(pt.sum(s**2), v[1])
+        f = pytensor.function(v, [s.shape, bar.shape], mode=PYTHON, on_unused_input="ignore")
+        assert not any(
+            isinstance(node.op, Recurrence | RecurrenceGrad) for node in f.maker.fgraph.apply_nodes
+        )
+        given = values(field)
+        assert [tuple(shape) for shape in f(*given)] == [given[0].shape, given[1].shape]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"activation": "gelu"}, ValueError, "activation must be one of modrelu"),
+        ({"states": "first"}, ValueError, "states must be 'all' or 'last'"),
+        ({"bias": None}, ValueError, "needs a bias"),
+        ({"activation": "tanh"}, ValueError, "add it to drive"),
+        ({"W": np.ones(4)}, ValueError, "W must be"),
+        ({"W": np.ones((4, 5))}, ValueError, "W must be"),
+        ({"W": np.ones((2, 4, 4))}, ValueError, "drive must be"),
+        ({"W": np.ones((5, 5))}, ValueError, "W must be .n, n. with T = 5, B = 3, n = 4"),
+        ({"h0": np.ones((2, 4))}, ValueError, "h0 must be"),
+        ({"bias": np.ones(3)}, ValueError, "bias must be"),
+        ({"mask": np.ones((3, 5))}, ValueError, "mask must be"),
+        ({"W": np.ones((4, 4), "float32")}, TypeError, "must have one dtype"),
+        ({"drive": np.ones((5, 3, 4), int)}, TypeError, "must have one dtype"),
+        ({"h0": np.ones((3, 4), complex)}, TypeError, "must have one dtype"),
+    ],
+)
+def test_wrong_inputs_when_the_graph_is_built(change, error, message):
+    given = dict(zip(NAMES, values("real"), strict=True)) | change
+    with pytest.raises(error, match=f"recurrence: .*{message}"):
+        recurrence(**given)
+
+
+@pytest.mark.parametrize("field", ["real", "complex"])
+def test_arrays_are_reused_and_the_users_left_alone(field):
+    """In place inside the graph, never on an input of the compiled function."""
+    plane = (2,) if field == "complex" else ()
+    rng = np.random.default_rng(0)
+    x, W, h0, bias = (
+        pt.tensor(name, dtype="float64", shape=shape)
+        for name, shape in (
+            ("x", (5, *plane, 3, 4)),
+            ("W", (*plane, 4, 4)),
+            ("h0", (*plane, 3, 4)),
+            ("bias", (4,)),
+        )
+    )
+    inputs = [x, W, h0, bias]
+    values = [rng.standard_normal(v.type.shape) for v in inputs]
+    kept = [v.copy() for v in values]
+    for drive, forward_in_place in ((2 * x, True), (x, False)):
+        states = recurrence(drive, W, h0, bias)
+        outputs = [states, *pt.grad(pt.sqr(states).sum(), inputs)]
+        f = pytensor.function(inputs, outputs, mode="NUMBA")
+        ops = {type(n.op): n.op for n in f.maker.fgraph.apply_nodes}
+        assert ops[Recurrence].inplace == forward_in_place
+        assert ops[RecurrenceGrad].inplace
+        reference = pytensor.function(inputs, outputs, mode="FAST_COMPILE")
+        for got, expected in zip(f(*values), reference(*values), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+    for value, copy in zip(values, kept, strict=True):
+        np.testing.assert_array_equal(value, copy)

@@ -1,0 +1,141 @@
+"""Gradient of the recurrence: all time steps backward in one Op."""
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.compile.ops import view_op
+from pytensor.gradient import disconnected_type, pullback, pushforward
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+
+from unitarygraph.ops.recurrence_numpy import backward
+from unitarygraph.ops.recurrence_scan import recurrence_scan
+from unitarygraph.stacked.tangents import is_connected
+
+
+class RecurrenceGrad(Op):
+    r"""Cotangents of drive, W, h0 and bias from those of the states and of the last state.
+
+    With :math:`\bar h_T` = ``last_bar`` and, for t = T ... 1,
+    :math:`\bar z_t = f'(z_t)^H (\bar h_t + \text{states\_bar}_t)`,
+    :math:`\bar h_{t-1} = \bar z_t W^H`, :math:`\bar W = \sum_t h_{t-1}^H \bar z_t`; where the mask
+    is 0, :math:`\bar z_t = 0` and :math:`\bar h_t` passes to t - 1. :math:`z_t` is not stored: each
+    :math:`f'` is a function of :math:`h_t`, for the complex modReLU of :math:`h_t` and the modulus.
+
+    Inputs ``(drive, W, h0, bias, mask, states, moduli, states_bar, last_bar)``, absent ones empty
+    (props ``masked``, ``from_states``, ``from_last``). The value of ``drive`` is never read; it is
+    there because states and moduli are functions of drive, W, h0 and bias, and the derivatives of
+    this Op, graphs of scans, are attributed to those.
+    """
+
+    __props__ = ("field", "activation", "masked", "from_states", "from_last", "inplace")
+
+    def __init__(self, field, activation, masked, from_states, from_last, inplace=False):
+        self.field = field
+        self.activation = activation
+        self.masked = masked
+        self.from_states = from_states
+        self.from_last = from_last
+        self.inplace = inplace
+        if inplace:
+            # drive_bar takes the place of states_bar, each step's after it was read.
+            self.destroy_map = {0: [7]}
+
+    def make_node(self, *inputs):
+        inputs = [pt.as_tensor_variable(v) for v in inputs]
+        _, W, h0, bias, _, states, *_ = inputs
+        return Apply(self, inputs, [v.type() for v in (states, W, h0, bias)])
+
+    def perform(self, node, inputs, output_storage):
+        _, W, h0, bias, mask, states, moduli, states_bar, last_bar = inputs
+        mask = mask if self.masked else None
+        states_bar = states_bar if self.from_states else None
+        last_bar = last_bar if self.from_last else None
+        with np.errstate(all="ignore"):
+            results = backward(
+                W, h0, bias, mask, states, moduli, states_bar, last_bar, self.activation
+            )
+        for storage, value in zip(output_storage, results, strict=True):
+            storage[0] = value
+
+    def infer_shape(self, *args):
+        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
+        shapes = args[-1]
+        return [shapes[5], shapes[1], shapes[2], shapes[3]]
+
+    @property
+    def primary(self):
+        """Places of the inputs that the results are functions of, absent ones left out."""
+        present = {3: self.activation == "modrelu", 7: self.from_states, 8: self.from_last}
+        return [i for i in (0, 1, 2, 3, 7, 8) if present.get(i, True)]
+
+    def connection_pattern(self, node):
+        return [[i in self.primary] * 4 for i in range(len(node.inputs))]
+
+    def reference(self, drive, W, h0, bias, mask, states, moduli, states_bar, last_bar):
+        """The four results as the gradient of a scan."""
+        has_bias = self.activation == "modrelu"
+        states = recurrence_scan(
+            drive, W, h0, bias if has_bias else None, self.activation, mask if self.masked else None
+        )
+        cost = 0
+        if self.from_states:
+            cost += pt.sum(states * states_bar)
+        if self.from_last:
+            cost += pt.sum(states[-1] * last_bar)
+        results = pt.grad(cost, [drive, W, h0, bias][: 3 + has_bias])
+        return [*results, bias][:4]
+
+    def pullback(self, inputs, outputs, cotangents):
+        """Pullback of the scan reference's gradient."""
+        connected = [k for k in range(3 + (3 in self.primary)) if is_connected(cotangents[k])]
+
+        def bars(*variables):
+            copies, seeds = variables[: len(inputs)], variables[len(inputs) :]
+            results = self.reference(*copies)
+            return pullback(
+                [results[k] for k in connected],
+                [copies[i] for i in self.primary],
+                list(seeds),
+                disconnected_inputs="ignore",
+            )
+
+        seeds = [cast_like(cotangents[k], outputs[k]) for k in connected]
+        found = dict(zip(self.primary, apart(bars, [*inputs, *seeds]), strict=True))
+        return [found.get(i, disconnected_type()) for i in range(len(inputs))]
+
+    def pushforward(self, inputs, outputs, tangents):
+        """Pushforward of the scan reference's gradient."""
+        moving = [i for i in self.primary if is_connected(tangents[i])]
+        if not moving:
+            return [disconnected_type() for _ in outputs]
+
+        def dots(*variables):
+            copies, directions = variables[: len(inputs)], variables[len(inputs) :]
+            results = self.reference(*copies)[: 3 + (3 in self.primary)]
+            return pushforward(
+                results,
+                [copies[i] for i in moving],
+                list(directions),
+                disconnected_outputs="ignore",
+            )
+
+        results = apart(dots, [*inputs, *(cast_like(tangents[i], inputs[i]) for i in moving)])
+        return [*results, outputs[3].zeros_like()][:4]
+
+
+def apart(build, variables):
+    """``build(*variables)`` differentiated with respect to views of the variables.
+
+    An input may be a function of another (h0 of W, say): partial derivatives must not see that.
+    """
+    return build(*(view_op(v) for v in variables))
+
+
+def cast_like(cotangent, x):
+    """The cotangent in the dtype of ``x``; PyTensor seeds float32 graphs with floatX."""
+    return pt.cast(cotangent, x.type.dtype)
+
+
+def nothing(ndim, dtype):
+    """Empty constant in the place of an input that a node does without."""
+    return pt.constant(np.zeros((0,) * ndim, dtype))
