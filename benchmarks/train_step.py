@@ -28,9 +28,10 @@ def torch_step(model, batch):
         upper = torch.triu(a, 1)
         w = torch.linalg.matrix_exp(upper - upper.T)
         h = torch.zeros(x.shape[1], HIDDEN)
-        drive, states = x @ v, []
-        for t in range(x.shape[0]):
-            z = drive[t] + h @ w
+        states = []
+        # unbind, since the backward pass of indexing makes an array of all steps for each of them
+        for drive in (x @ v).unbind(0):
+            z = drive + h @ w
             h = torch.sign(z) * torch.relu(torch.abs(z) + b)
             states.append(h)
         logits = torch.stack(states) @ u + c

@@ -87,15 +87,3 @@ def affine(x: TensorVariable, weight: TensorVariable, bias: TensorVariable) -> T
 def hold(mask: TensorVariable, new: TensorVariable, old: TensorVariable) -> TensorVariable:
     """Return `new` (B, n) in the rows where mask (B,) is not 0 and `old` in the others."""
     return pt.switch(pt.neq(mask, np.int8(0))[:, None], new, old)
-
-
-def glorot_uniform(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """Draw from U(-s, s), s^2 = 6 / (rows + columns) (Glorot & Bengio 2010, equation 16)."""
-    scale = np.sqrt(6 / (rows + columns))
-    return rng.uniform(-scale, scale, size=(rows, columns))
-
-
-def haar_orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Draw a Haar-distributed orthogonal matrix (Mezzadri 2007): QR with R's diagonal positive."""
-    q, r = np.linalg.qr(rng.standard_normal((n, n)))
-    return q * np.where(np.diag(r) < 0, -1, 1)

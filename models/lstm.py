@@ -14,11 +14,10 @@ from pytensor.tensor.variable import TensorVariable
 from unitarygraph.models.base import (
     Model,
     affine,
-    glorot_uniform,
-    haar_orthogonal,
     hold,
     initial_state,
 )
+from unitarygraph.nn.initializers import glorot_uniform, haar
 
 
 class LSTM(Model):
@@ -49,14 +48,14 @@ class LSTM(Model):
         super().__init__(input_size, hidden_size, output_size, dtype=dtype, forget_bias=forget_bias)
         rng = np.random.default_rng(rng)
         n = hidden_size
-        inputs = [glorot_uniform(rng, input_size, n) for _ in range(4)]
-        recurrent = [haar_orthogonal(rng, n) for _ in range(4)]
+        inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(4)]
+        recurrent = [haar(rng, n, "real") for _ in range(4)]
         bias = np.zeros(4 * n)
         bias[n : 2 * n] = forget_bias
         self.input_weight = self.add("input/weight", np.concatenate(inputs, axis=1))
         self.recurrent_weight = self.add("recurrent/weight", np.concatenate(recurrent, axis=1))
         self.bias = self.add("recurrent/bias", bias)
-        self.output_weight = self.add("output/weight", glorot_uniform(rng, n, output_size))
+        self.output_weight = self.add("output/weight", glorot_uniform(rng, (n, output_size)))
         self.output_bias = self.add("output/bias", np.zeros(output_size))
 
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:

@@ -14,11 +14,10 @@ from pytensor.tensor.variable import TensorVariable
 from unitarygraph.models.base import (
     Model,
     affine,
-    glorot_uniform,
-    haar_orthogonal,
     hold,
     initial_state,
 )
+from unitarygraph.nn.initializers import glorot_uniform, haar
 
 
 class TanhRNN(Model):
@@ -43,11 +42,11 @@ class TanhRNN(Model):
     ) -> None:
         super().__init__(input_size, hidden_size, output_size, dtype=dtype)
         rng = np.random.default_rng(rng)
-        self.input_weight = self.add("input/weight", glorot_uniform(rng, input_size, hidden_size))
-        self.recurrent_weight = self.add("recurrent/weight", haar_orthogonal(rng, hidden_size))
+        self.input_weight = self.add("input/weight", glorot_uniform(rng, (input_size, hidden_size)))
+        self.recurrent_weight = self.add("recurrent/weight", haar(rng, hidden_size, "real"))
         self.bias = self.add("recurrent/bias", np.zeros(hidden_size))
         self.output_weight = self.add(
-            "output/weight", glorot_uniform(rng, hidden_size, output_size)
+            "output/weight", glorot_uniform(rng, (hidden_size, output_size))
         )
         self.output_bias = self.add("output/bias", np.zeros(output_size))
 

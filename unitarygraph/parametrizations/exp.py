@@ -30,8 +30,8 @@ class Exp(Parametrization):
     """
 
     def __init__(self, n, init="henaff", field="complex", rng=0, dtype=None, name="A"):
+        self.matrices = algebra(field)
         self.field = field
-        matrices = algebra(field)
         skew = skew_initializer(init)(np.random.default_rng(rng), n, field)
         if skew.shape != (n, n) or not np.allclose(skew, -skew.conj().T):
             raise ValueError(
@@ -39,7 +39,7 @@ class Exp(Parametrization):
                 f"||A + A^H|| = {np.linalg.norm(skew + skew.conj().T):.1e}"
             )
         # Below the diagonal nothing is read; the stored value has zeros there.
-        value = matrices.from_numpy(np.triu(skew))
+        value = self.matrices.from_numpy(np.triu(skew))
         self.params = [parameter(value if dtype is None else value.astype(dtype), name=name)]
 
     def __call__(self):
@@ -47,7 +47,7 @@ class Exp(Parametrization):
 
     def value(self):
         """Current matrix, computed by NumPy in the parameter's precision."""
-        upper = algebra(self.field).to_numpy(np.array(self.params[0].get_value()))
+        upper = self.matrices.to_numpy(np.array(self.params[0].get_value()))
         skew = np.triu(upper, 1)
         skew = skew - skew.conj().T
         if self.field == "complex":

@@ -23,7 +23,9 @@ class TrainingOptions:
 
     `orthogonal_learning_rate` goes to the model's orthogonal parameters (None: a tenth of
     `learning_rate`), `clip` is the largest norm of all gradients together (None: no clipping), and
-    the three intervals count steps (0 for `eval_every`: only after the last step).
+    the three intervals count steps (0 for `eval_every`: only after the last step). `blas_threads`
+    limits BLAS in NumPy and SciPy (0: as they choose): the products of a run are small, and waiting
+    for threads on a shared machine costs many times what they save.
     """
 
     steps: int = 600
@@ -36,11 +38,12 @@ class TrainingOptions:
     log_every: int = 10
     eval_every: int = 0
     checkpoint_every: int = 100
+    blas_threads: int = 1
 
     def __post_init__(self) -> None:
         least = {
             "steps": 1, "seed": 0, "batch": 1, "log_every": 1, "eval_every": 0,
-            "checkpoint_every": 1,
+            "checkpoint_every": 1, "blas_threads": 0,
         }  # fmt: skip
         for name, bound in least.items():
             if getattr(self, name) < bound:
