@@ -11,7 +11,9 @@ from unitarygraph.parametrizations import Exp
 
 
 class ExpRNN(Model):
-    r""":math:`h_t = \mathrm{modReLU}(h_{t-1} e^A + x_t V)`, outputs h U + c ([Re h; Im h] if complex).
+    r"""expRNN: the recurrent matrix is the exponential of a skew-Hermitian (real: skew) matrix.
+
+    :math:`h_t = \mathrm{modReLU}(h_{t-1} e^A + x_t V)`, outputs h U + c ([Re h; Im h] if complex).
 
     Published initial values: A by ``init`` ("henaff", "cayley" or "haar"), V and U Kaiming normal,
     modReLU bias U(-0.01, 0.01), h0 and c zero. The published model is real (SO(n)); ``field=
@@ -21,9 +23,7 @@ class ExpRNN(Model):
     ICML 2019.
     """
 
-    defaults = MappingProxyType(
-        {"optimizer": "rmsprop", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-4}
-    )
+    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
     unitary = True
 
     def __init__(

@@ -13,7 +13,9 @@ from unitarygraph.ops.expm_skew import skew_exponential
 
 
 class FullCapacityURNN(Model):
-    r""":math:`h_t = \mathrm{modReLU}(h_{t-1} W + x_t V)` with W a parameter on U(n) (O(n) if real).
+    r"""Full-capacity uRNN: the recurrent matrix is a parameter on U(n), or O(n) if real.
+
+    :math:`h_t = \mathrm{modReLU}(h_{t-1} W + x_t V)`, outputs [Re h; Im h] U + c or h U + c.
 
     Initial values: W Haar-distributed (``init="haar"``) or the exponential of a skew-Hermitian
     matrix ("henaff", "cayley"), V and U Glorot uniform, modReLU bias U(-0.01, 0.01), learned h0
@@ -24,9 +26,7 @@ class FullCapacityURNN(Model):
     `unitarygraph.updates` and any retraction.
     """
 
-    defaults = MappingProxyType(
-        {"optimizer": "rmsprop", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-4}
-    )
+    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
     unitary = True
 
     def __init__(

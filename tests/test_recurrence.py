@@ -262,7 +262,14 @@ def test_wrong_shapes_at_run_time(numba_case, wrong):
             f(*case, np.ones_like(case[0]))
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "identity"])
+@pytest.mark.parametrize(
+    "activation",
+    [
+        "tanh",
+        pytest.param("relu", marks=pytest.mark.slow),
+        pytest.param("identity", marks=pytest.mark.slow),
+    ],
+)
 def test_kernels_of_the_other_activations(activation):
     # Unmasked, last state only; both fields in one compiled function.
     v = [variables(field)[:3] for field in FIELDS]
@@ -337,7 +344,7 @@ def test_wrong_inputs_when_the_graph_is_built(change, error, message):
         recurrence(**given)
 
 
-@pytest.mark.parametrize("field", ["real", "complex"])
+@pytest.mark.parametrize("field", ["real", pytest.param("complex", marks=pytest.mark.slow)])
 def test_arrays_are_reused_and_the_users_left_alone(field):
     """In place inside the graph, never on an input of the compiled function."""
     plane = (2,) if field == "complex" else ()

@@ -80,13 +80,16 @@ def test_keys_find_their_section_and_are_typed():
     assert settings.training.clip is None
 
 
-def test_defaults_user_over_model_over_task():
+def test_defaults_user_over_task_over_model():
     assert TrainingOptions().clip is None
     assert resolve("digits", "tanh").training.clip == models.lookup("tanh").defaults["clip"]
     assert (
         resolve("digits", "tanh").training.eval_every
         == tasks.lookup("digits").defaults["eval_every"]
     )
+    rate = tasks.lookup("digits").defaults["learning_rate"]
+    assert rate != models.lookup("tanh").defaults["learning_rate"]
+    assert resolve("digits", "tanh").training.learning_rate == rate
     assert resolve("digits", "tanh", assignments={"clip": 3}).training.clip == 3.0
 
 

@@ -115,4 +115,4 @@ class Stiefel(Manifold):
         shape = tuple(shape)
         if len(shape) < 2 or shape[-2] < shape[-1]:
             raise ValueError(f"random_point: shape must be (..., n, p) with n >= p, got {shape}")
-        return self.store(unitary.haar(self.normal_matrices(shape, rng)), dtype)
+        return self.store(unitary.haar_factor(self.normal_matrices(shape, rng)), dtype)

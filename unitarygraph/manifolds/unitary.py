@@ -113,10 +113,10 @@ class Unitary(Manifold):
         shape = (shape, shape) if isinstance(shape, int) else tuple(shape)
         if len(shape) < 2 or shape[-1] != shape[-2]:
             raise ValueError(f"random_point: shape must be n or (..., n, n), got {shape}")
-        return self.store(haar(self.normal_matrices(shape, rng)), dtype)
+        return self.store(haar_factor(self.normal_matrices(shape, rng)), dtype)
 
 
-def haar(z):
+def haar_factor(z):
     """Q of NumPy matrices (..., m, n), R's diagonal positive: uniform when z is normal."""
     q, r = np.linalg.qr(z)
     d = np.diagonal(r, axis1=-2, axis2=-1)

@@ -52,5 +52,7 @@ class Exp(Parametrization):
         skew = skew - skew.conj().T
         if self.field == "complex":
             skew += 1j * np.diag(np.diagonal(upper).imag)
+        if not np.isfinite(skew).all():
+            return np.full_like(skew, np.nan)
         w = skew_exponential(skew.astype(np.result_type(skew, np.complex64)))[0]
         return w if self.field == "complex" else w.real

@@ -3,15 +3,15 @@
 import numpy as np
 import scipy.linalg
 
+from unitarygraph.manifolds.unitary import haar_factor
+
 
 def haar(rng, n, field="complex"):
     """Draw a Haar-distributed unitary (orthogonal) matrix by QR of a Gaussian (Mezzadri, 2007)."""
     z = rng.standard_normal((n, n))
     if field == "complex":
         z = z + 1j * rng.standard_normal((n, n))
-    q, r = np.linalg.qr(z)
-    d = np.diagonal(r)
-    return q * (d / np.abs(d))
+    return haar_factor(z)
 
 
 def henaff_angles(rng, count):

@@ -56,7 +56,9 @@ class Digits(Task):
     """
 
     name: ClassVar[str] = "digits"
-    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"steps": 2000, "eval_every": 100})
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"steps": 4000, "eval_every": 200, "learning_rate": 5e-4}
+    )
 
     permuted: bool = False
 

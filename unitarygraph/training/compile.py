@@ -12,6 +12,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph import models, tasks
+from unitarygraph.checks import unitarity
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Arrays, Task
 from unitarygraph.training.backends import mode_of
@@ -102,7 +103,7 @@ class Program:
         if matrix is None:
             return None
         with np.errstate(over="ignore", invalid="ignore"):  # the loop refuses what is not finite
-            return float(np.linalg.norm(matrix.conj().T @ matrix - np.eye(len(matrix))))
+            return unitarity(matrix)
 
     def values(self) -> dict[str, Value]:
         """Return copies of the values of all shared variables, by name."""

@@ -112,7 +112,7 @@ def resolve(
     """
     check_backend(backend)
     known, hints = options_and_hints(task, model, _optimizer(task, model, assignments or {}))
-    for defaults in (tasks.lookup(task).defaults, models.lookup(model).defaults):
+    for defaults in (models.lookup(model).defaults, tasks.lookup(task).defaults):
         for key, value in defaults.items():
             for section in ("training", "optimizer"):
                 if key in known[section]:
@@ -177,7 +177,7 @@ def options_and_hints(
 def _optimizer(task: str, model: str, assignments: Mapping[str, Any]) -> str:
     """Return the update rule's name, which must be known before its options can be."""
     chosen = TrainingOptions.optimizer
-    for source in (tasks.lookup(task).defaults, models.lookup(model).defaults, assignments):
+    for source in (models.lookup(model).defaults, tasks.lookup(task).defaults, assignments):
         chosen = source.get("training.optimizer", source.get("optimizer", chosen))
     return chosen
 
