@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# A turn lasts about so long: short work is repeated within it.
+TURN = 0.03
+
 
 @dataclass(frozen=True)
 class Row:
@@ -24,21 +27,35 @@ class Row:
         return self.milliseconds[peer] / self.milliseconds[ours]
 
 
+def seconds_a_call(run):
+    """Seconds a call takes, over one turn.
+
+    A call goes before it: threads of the contender before still spin, and its own are asleep.
+    """
+    start = time.perf_counter()
+    run()
+    calls = max(1, round(TURN / (time.perf_counter() - start)))
+    start = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - start) / calls
+
+
 def compare(case, contenders, repeats=9, target=None, peer=None, warm_up=2):
     """Time callables in turn; ``target`` is how many times faster than ``peer`` ours shall be.
 
-    The first contender is ours. Each callable returns its result, which must agree with the first
-    one's: pass pairs (callable, agrees) to check before any time is taken.
+    The first contender is ours. That all compute the same is the caller's to check before
+    (`require_agreement`).
     """
     for _ in range(warm_up):
         for run in contenders.values():
             run()
     times = {name: [] for name in contenders}
-    for _ in range(repeats):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(1e3 * (time.perf_counter() - start))
+    names = list(contenders)
+    for repeat in range(repeats):
+        first = repeat % len(names)
+        for name in names[first:] + names[:first]:
+            times[name].append(1e3 * seconds_a_call(contenders[name]))
     row = Row(
         case,
         {name: float(np.median(t)) for name, t in times.items()},

@@ -45,8 +45,8 @@ def to_complex(a):
         raise ValueError(
             f"to_complex: a must be stacked, (..., 2, m, n) or (2, n), got shape {a.shape}"
         )
-    axis = plane_axis(a.ndim)
-    re, im = np.take(a, 0, axis), np.take(a, 1, axis)
+    rest = (slice(None),) * (-plane_axis(a.ndim) - 1)
+    re, im = a[(..., 0, *rest)], a[(..., 1, *rest)]
     z = np.empty(re.shape, COMPLEX_OF[a.dtype.name])
     z.real, z.imag = re, im
     return z
