@@ -270,3 +270,37 @@ def test_arguments_off_the_domain_are_refused(mode, rng):
     function, _ = compiled("logm", "real", "float64", 0, mode)
     with pytest.raises(ValueError, match="eigenvalue -1"):
         function(turn)
+
+
+class Failing(MatrixOp):
+    """An Op whose computation raises."""
+
+    __props__ = ("field", "error")
+    title = "failing"
+    arguments = ("A",)
+    signature = "F(n,n)->F(n,n)"
+    refusal = "A was refused"
+
+    def __init__(self, error):
+        self.error = error
+        super().__init__()
+
+    def matrix(self, a):
+        raise self.error("inside")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("error", "seen", "words"),
+    [
+        (ValueError, ValueError, "failing: A was refused"),
+        (np.linalg.LinAlgError, RuntimeError, "failing: the computation failed"),
+        (ZeroDivisionError, RuntimeError, "failing: the computation failed"),
+        (KeyboardInterrupt, RuntimeError, "failing: the computation failed"),
+    ],
+)
+def test_no_failure_inside_compiled_code_passes_for_a_result(error, seen, words):
+    x = pt.tensor("x", dtype="float64", shape=(2, 2, 2))
+    f = pytensor.function([x], Failing(error)(x), mode="NUMBA")
+    with pytest.raises(seen, match=words):
+        f(np.zeros((2, 2, 2)))

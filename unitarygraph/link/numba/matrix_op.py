@@ -19,6 +19,9 @@ from unitarygraph.link.numba.cache import CACHE_VERSION
 from unitarygraph.stacked.matrix_op import MatrixOp
 
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_ssize_t)
+# No exception passes through C: a status does, and the caller raises. Where one escapes (an
+# interrupt from the keyboard), ctypes prints it and returns 0.
+FAILED, DONE, REFUSED = range(3)
 # Symbols that LLVM may call for as long as the process lives, with what keeps them alive.
 CALLBACKS: dict[str, Any] = {}
 
@@ -33,7 +36,8 @@ def array_at(address, shape, dtype):
 def symbol_of(op, dtype, rank):
     """Name of the C symbol that computes ``op`` for a dtype and a number of batch axes."""
     properties = "_".join(str(getattr(op, name)) for name in op.__props__)
-    name = f"unitarygraph_{type(op).__name__}_{properties}_{dtype}_{rank}_{CACHE_VERSION}"
+    kind = f"{type(op).__module__}_{type(op).__qualname__}".replace(".", "_")
+    name = f"{kind}_{properties}_{dtype}_{rank}_{CACHE_VERSION}"
     if name not in CALLBACKS:
         slots_in, slots_out = op.slots
         letters = letters_of(slots_in)
@@ -50,11 +54,13 @@ def symbol_of(op, dtype, rank):
             ]
             try:
                 op.fill(arrays[: len(slots_in)], arrays[len(slots_in) :])
+            except np.linalg.LinAlgError:
+                return FAILED
             except ValueError:
-                return 1
+                return REFUSED
             except Exception:
-                return 2
-            return 0
+                return FAILED
+            return DONE
 
         CALLBACKS[name] = CALLBACK(call_back)
         binding.add_symbol(name, ctypes.cast(CALLBACKS[name], ctypes.c_void_p).value)
@@ -123,8 +129,8 @@ def numba_matrix_op(op, node, **kwargs):
     emit("status = external(table.ctypes.data)")
     # Numba frees an array after its last use, so each is used once more after the call.
     emit(f"alive = table.size + {' + '.join(f'{a}.size' for a in arrays)}")
-    refuse_if("status == 1 or alive < 0", op.refusal)
-    emit("if status != 0:")
+    refuse_if(f"status == {REFUSED} or alive < 0", op.refusal)
+    emit(f"if status != {DONE}:")
     emit(f"raise RuntimeError({f'{op.title}: the computation failed'!r})", 2)
     emit("return " + ", ".join(f"y{i}" for i in range(len(slots_out))))
 
