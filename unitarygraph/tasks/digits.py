@@ -57,7 +57,12 @@ class Digits(Task):
 
     name: ClassVar[str] = "digits"
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {"steps": 4000, "eval_every": 200, "learning_rate": 5e-4}
+        {
+            "steps": 4000,
+            "eval_every": 200,
+            "learning_rate": 5e-4,
+            "orthogonal_learning_rate": 1e-4,
+        }
     )
 
     permuted: bool = False
