@@ -81,17 +81,9 @@ class Algebra:
         """Frobenius norm, one number a matrix; gradient zero at zero."""
         return Norm(self.field)(A)
 
-    def scale(self, A, factor):
-        """A times one real number a matrix, ``factor`` of the batch shape."""
-        return A * pt.shape_padright(factor, self.axes)
-
     def scale_columns(self, A, d):
         """A diag(d) for real d ``(..., n)``."""
         return A * (d[..., None, None, :] if self.field == "complex" else d[..., None, :])
-
-    def scale_rows(self, A, d):
-        """diag(d) A for real d ``(..., m)``."""
-        return A * (d[..., None, :, None] if self.field == "complex" else d[..., :, None])
 
     def scale_entries(self, A, F):
         """Entrywise product of A with a real ``(..., m, n)`` F."""
