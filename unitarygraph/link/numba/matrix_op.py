@@ -6,68 +6,35 @@ them. So the compiled function checks shapes, allocates the results and calls ba
 address that would keep it out of the cache on disk, only the name of a symbol.
 """
 
-import ctypes
-from typing import Any
-
 import numpy as np
-from llvmlite import binding
-from numba.core import types
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from unitarygraph.link.numba.cache import CACHE_VERSION
+from unitarygraph.link.numba.callback import DONE, INTP, REFUSED, array_at, external
 from unitarygraph.stacked.matrix_op import MatrixOp
 
-CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_ssize_t)
-# No exception passes through C: a status does, and the caller raises. Where one escapes (an
-# interrupt from the keyboard), ctypes prints it and returns 0.
-FAILED, DONE, REFUSED = range(3)
-# Symbols that LLVM may call for as long as the process lives, with what keeps them alive.
-CALLBACKS: dict[str, Any] = {}
 
-
-def array_at(address, shape, dtype):
-    """The C-contiguous array at an address."""
-    count = int(np.prod(shape))
-    memory = (ctypes.c_char * (count * dtype.itemsize)).from_address(address)
-    return np.frombuffer(memory, dtype, count).reshape(shape)
-
-
-def symbol_of(op, dtype, rank):
-    """Name of the C symbol that computes ``op`` for a dtype and a number of batch axes."""
+def external_of(op, dtype, rank):
+    """C function that computes ``op`` for a dtype and a number of batch axes."""
     properties = "_".join(str(getattr(op, name)) for name in op.__props__)
     kind = f"{type(op).__module__}_{type(op).__qualname__}".replace(".", "_")
-    name = f"{kind}_{properties}_{dtype}_{rank}_{CACHE_VERSION}"
-    if name not in CALLBACKS:
-        slots_in, slots_out = op.slots
-        letters = letters_of(slots_in)
+    slots_in, slots_out = op.slots
+    letters = letters_of(slots_in)
 
-        def call_back(address):
-            table = array_at(address, (len(slots_in) + len(slots_out) + rank + len(letters),), INTP)
-            pointers = iter(table)
-            addresses = [next(pointers) for _ in (*slots_in, *slots_out)]
-            batch = tuple(next(pointers) for _ in range(rank))
-            length = dict(zip(letters, pointers, strict=True))
-            arrays = [
-                array_at(int(a), (*batch, *slot.core_shape(length)), dtype)
-                for a, slot in zip(addresses, (*slots_in, *slots_out), strict=True)
-            ]
-            try:
-                op.fill(arrays[: len(slots_in)], arrays[len(slots_in) :])
-            except np.linalg.LinAlgError:
-                return FAILED
-            except ValueError:
-                return REFUSED
-            except Exception:
-                return FAILED
-            return DONE
+    def compute(address):
+        table = array_at(address, (len(slots_in) + len(slots_out) + rank + len(letters),), INTP)
+        pointers = iter(table)
+        addresses = [next(pointers) for _ in (*slots_in, *slots_out)]
+        batch = tuple(next(pointers) for _ in range(rank))
+        length = dict(zip(letters, pointers, strict=True))
+        arrays = [
+            array_at(int(a), (*batch, *slot.core_shape(length)), dtype)
+            for a, slot in zip(addresses, (*slots_in, *slots_out), strict=True)
+        ]
+        op.fill(arrays[: len(slots_in)], arrays[len(slots_in) :])
 
-        CALLBACKS[name] = CALLBACK(call_back)
-        binding.add_symbol(name, ctypes.cast(CALLBACKS[name], ctypes.c_void_p).value)
-    return name
-
-
-INTP = np.dtype(np.intp)
+    return external(f"{kind}_{properties}_{dtype}_{rank}_{CACHE_VERSION}", lambda: compute)
 
 
 def letters_of(slots):
@@ -82,7 +49,7 @@ def numba_matrix_op(op, node, **kwargs):
     dtype = np.dtype(node.inputs[0].type.dtype)
     # Numba keys its cache by the types of the arguments too, so their rank may be written out.
     rank = node.inputs[0].type.ndim - slots_in[0].ndim
-    external = types.ExternalFunction(symbol_of(op, dtype, rank), types.int32(types.intp))
+    compute = external_of(op, dtype, rank)
     batch = [f"x0.shape[{axis}]" for axis in range(rank)]
     body = []
 
@@ -126,7 +93,7 @@ def numba_matrix_op(op, node, **kwargs):
     emit(f"table = np.empty({len(entries)}, np.intp)")
     for i, entry in enumerate(entries):
         emit(f"table[{i}] = {entry}")
-    emit("status = external(table.ctypes.data)")
+    emit("status = compute(table.ctypes.data)")
     # Numba frees an array after its last use, so each is used once more after the call.
     emit(f"alive = table.size + {' + '.join(f'{a}.size' for a in arrays)}")
     refuse_if(f"status == {REFUSED} or alive < 0", op.refusal)
@@ -137,6 +104,6 @@ def numba_matrix_op(op, node, **kwargs):
     name = f"{type(op).__name__}_{op.field}"
     source = "\n".join([f"def {name}({', '.join(f'x{i}' for i in range(len(slots_in)))}):", *body])
     function = compile_numba_function_src(
-        source, name, {"np": np, "external": external, "dtype": dtype}
+        source, name, {"np": np, "compute": compute, "dtype": dtype}
     )
     return numba_njit(function), CACHE_VERSION

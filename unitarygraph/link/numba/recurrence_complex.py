@@ -1,221 +1,241 @@
-"""Kernels of the complex recurrence on stacked storage.
+"""Kernels of the complex recurrence, on stacked storage: as the real ones, with three products.
 
-A state (2, B, n) is, without a copy, the matrix of 2B rows [h_re; h_im]; times [W_re | W_im] it
-gives in one real product all four that a complex one needs. Likewise W's gradient: the states of a
-block of steps times their z_bar gives its real part, times -i z_bar (real rows Im z, imaginary rows
--Re z) its imaginary part.
+A complex product by three real ones (Gauss): with P = h_re W_re, Q = h_im W_im and
+R = (h_re + h_im)(W_re + W_im), h W = (P - Q) + i (R - P - Q). Likewise, with the signs that the
+conjugates ask for, the adjoint product z_bar W^H and the gradient h^H z_bar. The error is of the
+size of four products' (measured against float64, relative to the norm of the result).
 """
 
 import numpy as np
-from pytensor.link.numba.dispatch.basic import numba_njit
+from numba import carray, cfunc, njit
 
-from unitarygraph.link.numba import recurrence_real as real
-from unitarygraph.link.numba.recurrence_real import BLOCK, fresh, reused
-from unitarygraph.link.numba.threads import blas_threads
+from unitarygraph.link.numba.blas import (
+    add_gram,
+    array_at,
+    scalars_of,
+    sizes_of,
+    times,
+    times_transposed,
+)
+from unitarygraph.link.numba.cache import CACHE_VERSION
+from unitarygraph.link.numba.recurrence_real import (
+    CODES,
+    OPTIONS,
+    TABLE,
+    activate,
+    add,
+    clear,
+    copy,
+    gather,
+    hold,
+    slope,
+)
 from unitarygraph.ops.activations import MODRELU_EPS
 
 
-# Each activation: f(x, y, b, eps, 0, 1) -> (h_re, h_im, m), and
-# slope(h_re, h_im, m, b, g_re, g_im, 0, 1) -> (z_bar_re, z_bar_im, b_bar).
-@numba_njit
-def modrelu(x, y, b, eps, zero, one):
-    """Complex modReLU and its modulus."""
-    """Value z max(m + b, 0)/m and modulus m."""
-    m = np.sqrt(x * x + y * y + eps)
-    a = m + b
-    scale = zero if a <= zero else a / m
-    return scale * x, scale * y, m
+@njit(**OPTIONS)
+def subtract(x, y, z):
+    """Z = x - y."""
+    for j in range(len(x)):
+        z[j] = x[j] - y[j]
 
 
-@numba_njit
-def modrelu_slope(x, y, m, b, g, k, zero, one):
-    """Adjoint of the complex modReLU."""
-    """Adjoint of the modReLU from h = (x, y) and the modulus; g + i k is h_bar."""
+@njit(**OPTIONS)
+def add_product(x, y, p, q, r):
+    """X + i y += h W, from its three real products."""
+    for j in range(len(x)):
+        x[j] += p[j] - q[j]
+    for j in range(len(x)):
+        y[j] += r[j] - p[j] - q[j]
+
+
+@njit(**OPTIONS)
+def add_adjoint_product(x, y, p, q, r):
+    """X + i y += z_bar W^H, p = Re z_bar W_re^T, q = Im z_bar W_im^T, r of sum and difference."""
+    for j in range(len(x)):
+        x[j] += p[j] + q[j]
+    for j in range(len(x)):
+        y[j] += r[j] - p[j] + q[j]
+
+
+@njit(**OPTIONS)
+def modrelu(x, y, m, b, eps, zero):
+    """Complex modReLU in place of z = x + i y, with its modulus m."""
+    for j in range(len(x)):
+        modulus = np.sqrt(x[j] * x[j] + y[j] * y[j] + eps)
+        a = modulus + b[j]
+        scale = zero if a <= zero else a / modulus
+        x[j] *= scale
+        y[j] *= scale
+        m[j] = modulus
+
+
+@njit(**OPTIONS)
+def modrelu_slope(x, y, h, k, m, b, e, zero):
+    """z_bar in place of h_bar = x + i y, from the state h + i k and the modulus m; e is b_bar."""
     # z = h m / (m + b) turns s g - b/m^3 z Re(conj(z) g) into s g - b/m 1/(m + b) e h,
-    # with e = Re(conj(z) g)/m = Re(conj(h) g)/(m + b).
-    a = m + b
-    dead = a <= zero
-    inverse = zero if dead else one / a
-    turn = one / m
-    scale = zero if dead else a * turn
-    e = (x * g + y * k) * inverse
-    c = b * turn * inverse * e
-    return scale * g - c * x, scale * k - c * y, e
+    # with s = (m + b)/m and e = Re(conj(z) g)/m = Re(conj(h) g)/(m + b).
+    for j in range(len(x)):
+        a = m[j] + b[j]
+        e[j] = zero if a <= zero else (h[j] * x[j] + k[j] * y[j]) / a
+    for j in range(len(x)):
+        a = m[j] + b[j]
+        g = (a * x[j] - b[j] / a * e[j] * h[j]) / m[j]
+        x[j] = zero if a <= zero else g
+    for j in range(len(x)):
+        a = m[j] + b[j]
+        g = (a * y[j] - b[j] / a * e[j] * k[j]) / m[j]
+        y[j] = zero if a <= zero else g
 
 
-def split(f, slope):
-    """Both functions applied to real and imaginary part apart."""
+def forward_kernel(dtype, activation):
+    """Kernel of the same table as the real one; W is [W_re, W_im, W_re + W_im]."""
+    code, single, version = CODES[activation], dtype == np.float32, CACHE_VERSION
 
-    @numba_njit
-    def split_f(x, y, b, eps, zero, one):
-        return f(x, b, zero, one), f(y, b, zero, one), zero
-
-    @numba_njit
-    def split_slope(x, y, m, b, g, k, zero, one):
-        return slope(x, b, g, zero, one)[0], slope(y, b, k, zero, one)[0], zero
-
-    return split_f, split_slope
-
-
-ACTIVATIONS = {
-    "modrelu": (modrelu, modrelu_slope),
-    "relu": split(real.relu, real.relu_slope),
-    "tanh": split(real.tanh, real.tanh_slope),
-    "identity": split(real.identity, real.identity_slope),
-}
-
-
-def forward_kernel(activation, masked, inplace):
-    """``kernel(drive, W, h0, bias, mask) -> states, last, moduli``."""
-    f, _ = ACTIVATIONS[activation]
-    keeps_moduli = activation == "modrelu"
-    result_like = reused if inplace else fresh
-
-    @numba_njit
-    def kernel(drive, W, h0, bias, mask):
-        T, _, B, n = drive.shape
-        dtype = drive.dtype
-        zero, one, eps = dtype.type(0), dtype.type(1), dtype.type(MODRELU_EPS)
-        states = result_like(drive).reshape((T, 2 * B, n))
-        moduli = np.zeros((T, B, n) if keeps_moduli else (0, 0, 0), dtype)
-        h = np.empty((2 * B, n), dtype)
-        h[:B], h[B:] = h0[0], h0[1]
-        W_row = np.empty((n, 2 * n), dtype)
-        W_row[:, :n], W_row[:, n:] = W[0], W[1]
-        product = np.zeros((2 * B, 2 * n), dtype)
-        x, y = np.empty(n, dtype), np.empty(n, dtype)
-        modulus = np.empty(n, dtype)
-        b = np.zeros(n, dtype)
-        b[: len(bias)] = bias
-        threads = blas_threads(1)
+    @cfunc(TABLE, cache=True, **OPTIONS)
+    def recurrence_complex(table):
+        at = carray(table, 13)
+        drive, W, h, mask, states, moduli = at[0], at[1], at[2], at[4], at[5], at[6]
+        T, B, n, first, last, masked = at[7], at[8], at[9], at[10], at[11], at[12] != 0
+        rows = last - first
+        bias = array_at(at[3], n if code == 0 else 0, dtype)
+        integers, scalars = sizes_of(rows, n), scalars_of(bias.dtype)
+        i, s = integers.ctypes.data, scalars.ctypes.data
+        zero, one, eps = scalars[0], scalars[1], dtype(MODRELU_EPS)
+        row, size = n * bias.itemsize, rows * n
+        plane, matrix = B * row, n * row
+        work = np.empty(4 * size, dtype)
+        p, q, r, both = (
+            work[:size],
+            work[size : 2 * size],
+            work[2 * size : 3 * size],
+            work[3 * size :],
+        )
+        h += first * row
+        add(array_at(h, size, dtype), array_at(h + plane, size, dtype), both)
         for t in range(T):
-            if h.size:
-                np.dot(h, W_row, product)
-            state = states[t]
-            for r in range(B):
-                if masked and not mask[t, r]:
-                    state[r] = h[r]
-                    state[B + r] = h[B + r]
+            here = (t * 2 * B + first) * row
+            z = states + here
+            x, y = array_at(z, size, dtype), array_at(z + plane, size, dtype)
+            if drive != states:
+                copy(array_at(drive + here, size, dtype), x)
+                copy(array_at(drive + here + plane, size, dtype), y)
+            times(single, False, h, W, p.ctypes.data, i, s)
+            times(single, False, h + plane, W + matrix, q.ctypes.data, i, s)
+            times(single, False, both.ctypes.data, W + 2 * matrix, r.ctypes.data, i, s)
+            keep = array_at(mask + t * B + first, rows if masked else 0, np.uint8)
+            for k in range(rows):
+                a, b = k * n, (k + 1) * n
+                u, v = x[a:b], y[a:b]
+                if masked and keep[k] == 0:
+                    copy(array_at(h + k * row, n, dtype), u)
+                    copy(array_at(h + plane + k * row, n, dtype), v)
                     continue
-                p, q = product[r], product[B + r]
-                p_re, p_im, q_re, q_im = p[:n], p[n:], q[:n], q[n:]
-                d, e = drive[t, 0, r], drive[t, 1, r]
-                for j in range(n):
-                    x[j] = p_re[j] - q_im[j] + d[j]
-                    y[j] = p_im[j] + q_re[j] + e[j]
-                out_re, out_im = state[r], state[B + r]
-                if keeps_moduli:
-                    modulus = moduli[t, r]
-                for j in range(n):
-                    u, v, m = f(x[j], y[j], b[j], eps, zero, one)
-                    out_re[j] = u
-                    out_im[j] = v
-                    if keeps_moduli:
-                        modulus[j] = m
-            h = state
-        blas_threads(threads)
-        return states.reshape((T, 2, B, n)), h.copy().reshape((2, B, n)), moduli
+                add_product(u, v, p[a:b], q[a:b], r[a:b])
+                if code == 0:
+                    modulus = array_at(moduli + (t * B + first + k) * row, n, dtype)
+                    modrelu(u, v, modulus, bias, eps, zero)
+                else:
+                    for j in range(n):
+                        u[j] = activate(code, u[j], zero, zero, one)
+                        v[j] = activate(code, v[j], zero, zero, one)
+            add(x, y, both)
+            h = z
+        # Read once more: the tables must live until here, the version must be in the cache's key.
+        at[12] = integers.size + scalars.size + work.size + version
 
-    return kernel
+    return recurrence_complex
 
 
-def backward_kernel(activation, masked, from_states, from_last, inplace):
-    """``kernel(W, h0, bias, mask, states, moduli, states_bar, last_bar)``, four cotangents."""
-    _, slope = ACTIVATIONS[activation]
-    has_bias = activation == "modrelu"
+def backward_kernel(dtype, activation):
+    """Kernel of the same table as the real one.
 
-    @numba_njit
-    def kernel(W, h0, bias, mask, states, moduli, states_bar, last_bar):
-        T, _, B, n = states.shape
-        dtype = states.dtype
-        zero, one = dtype.type(0), dtype.type(1)
-        states = np.ascontiguousarray(states).reshape((T, 2 * B, n))
-        start = np.empty((2 * B, n), dtype)
-        start[:B], start[B:] = h0[0], h0[1]
-        W_H = np.empty((n, 2 * n), dtype)
-        W_H[:, :n], W_H[:, n:] = W[0].T, W[1].T
-        drive_bar = (reused(states_bar) if inplace else fresh(states)).reshape((T, 2 * B, n))
-        turned = np.empty((BLOCK, 2 * B, n), dtype)
-        W_bar = np.zeros((2, n, n), dtype)
-        W_part = np.zeros((n, n), dtype)
-        b = np.zeros(n, dtype)
-        b[: len(bias)] = bias
-        # Sums over T B terms: a step in the data's dtype, steps in double.
-        bias_step, bias_sum = np.zeros(n, dtype), np.zeros(n)
-        g, k, modulus = np.empty(n, dtype), np.empty(n, dtype), np.ones(n, dtype)
-        through = np.zeros((2 * B, 2 * n), dtype)
-        carried = np.zeros((2 * B if masked else 0, n), dtype)
+    W is [W_re, W_im, W_re - W_im]; W_bar [P, Q, R] ``(3, n, n)``, sums of h_re^T z_re, h_im^T z_im
+    and (h_re - h_im)^T (z_re + z_im): the gradient is (P + Q) + i (R - P + Q).
+    """
+    code, single, version = CODES[activation], dtype == np.float32, CACHE_VERSION
+
+    @cfunc(TABLE, cache=True, **OPTIONS)
+    def recurrence_grad_complex(table):
+        at = carray(table, 20)
+        states_bar, W, last_bar, mask, states, moduli = at[0], at[1], at[2], at[4], at[5], at[6]
+        h0, drive_bar, W_bar, h0_bar = at[7], at[8], at[9], at[10]
+        T, B, n, first, last = at[12], at[13], at[14], at[15], at[16]
+        masked, from_states, from_last = at[17] != 0, at[18] != 0, at[19] != 0
+        rows = last - first
+        bias = array_at(at[3], n if code == 0 else 0, dtype)
+        bias_bar, bias_step = array_at(at[11], n, np.float64), np.zeros(n, dtype)
+        integers, scalars = sizes_of(rows, n), scalars_of(bias.dtype)
+        i, s = integers.ctypes.data, scalars.ctypes.data
+        zero, one = scalars[0], scalars[1]
+        row, size = n * bias.itemsize, rows * n
+        plane, matrix = B * row, n * row
+        carried = np.zeros(2 * size if masked else 0, dtype)
+        work, e = np.empty(5 * size, dtype), np.empty(n, dtype)
+        p, q, r = work[:size], work[size : 2 * size], work[2 * size : 3 * size]
+        both, apart = work[3 * size : 4 * size], work[4 * size :]
+        start = h0_bar + first * row
+        start_re, start_im = array_at(start, size, dtype), array_at(start + plane, size, dtype)
         if from_last:
-            through[:B, :n], through[B:, :n] = last_bar[0], last_bar[1]
-        threads = blas_threads(1)
-        end = T
+            final = last_bar + first * row
+            copy(array_at(final, size, dtype), start_re)
+            copy(array_at(final + plane, size, dtype), start_im)
+        else:
+            clear(start_re)
+            clear(start_im)
         for t in range(T - 1, -1, -1):
-            state, z_bars, turn = states[t], drive_bar[t], turned[(t - 1) % BLOCK]
-            for r in range(B):
-                p, q = through[r], through[B + r]
-                p_re, p_im, q_re, q_im = p[:n], p[n:], q[:n], q[n:]
-                for j in range(n):
-                    g[j] = p_re[j] + q_im[j]
-                    k[j] = q_re[j] - p_im[j]
-                if from_states:
-                    s, u = states_bar[t, 0, r], states_bar[t, 1, r]
+            here = (t * 2 * B + first) * row
+            z, h = drive_bar + here, states + here
+            x, y = array_at(z, size, dtype), array_at(z + plane, size, dtype)
+            if not from_states:
+                clear(x)
+                clear(y)
+            elif states_bar != drive_bar:
+                copy(array_at(states_bar + here, size, dtype), x)
+                copy(array_at(states_bar + here + plane, size, dtype), y)
+            if t == T - 1:
+                add(x, start_re, x)
+                add(y, start_im, y)
+            else:
+                add_adjoint_product(x, y, p, q, r)
+            keep = array_at(mask + t * B + first, rows if masked else 0, np.uint8)
+            if masked:
+                hold(keep, x, carried[:size], zero)
+                hold(keep, y, carried[size:], zero)
+            for k in range(rows):
+                if masked and keep[k] == 0:
+                    continue
+                u, v = x[k * n : (k + 1) * n], y[k * n : (k + 1) * n]
+                h_re = array_at(h + k * row, n, dtype)
+                h_im = array_at(h + plane + k * row, n, dtype)
+                if code == 0:
+                    modulus = array_at(moduli + (t * B + first + k) * row, n, dtype)
+                    modrelu_slope(u, v, h_re, h_im, modulus, bias, e, zero)
+                    add(bias_step, e, bias_step)
+                else:
                     for j in range(n):
-                        g[j] += s[j]
-                        k[j] += u[j]
-                x_bar, y_bar, turn_re, turn_im = z_bars[r], z_bars[B + r], turn[r], turn[B + r]
-                if masked:
-                    c, d = carried[r], carried[B + r]
-                    for j in range(n):
-                        g[j] += c[j]
-                        k[j] += d[j]
-                        c[j] = zero
-                        d[j] = zero
-                    if not mask[t, r]:
-                        c[:] = g
-                        d[:] = k
-                        x_bar[:] = zero
-                        y_bar[:] = zero
-                        turn_re[:] = zero
-                        turn_im[:] = zero
-                        continue
-                h_re, h_im = state[r], state[B + r]
-                if has_bias:
-                    modulus = moduli[t, r]
-                for j in range(n):
-                    x, y, e = slope(h_re[j], h_im[j], modulus[j], b[j], g[j], k[j], zero, one)
-                    x_bar[j] = x
-                    y_bar[j] = y
-                    turn_re[j] = y
-                    turn_im[j] = -x
-                    if has_bias:
-                        bias_step[j] += e
-            if has_bias:
-                for j in range(n):
-                    bias_sum[j] += bias_step[j]
-                    bias_step[j] = zero
-            if through.size:
-                np.dot(z_bars, W_H, through)
-                if t == 0:
-                    np.dot(start.T, z_bars, W_part)
-                    W_bar[0] += W_part
-                    np.dot(start.T, turn, W_part)
-                    W_bar[1] += W_part
-                elif (t - 1) % BLOCK == 0:
-                    rows = (end - t) * 2 * B
-                    before = states[t - 1 : end - 1].reshape((rows, n)).T
-                    np.dot(before, drive_bar[t:end].reshape((rows, n)), W_part)
-                    W_bar[0] += W_part
-                    np.dot(before, turned[: end - t].reshape((rows, n)), W_part)
-                    W_bar[1] += W_part
-                    end = t
-        blas_threads(threads)
-        h0_bar = np.empty((2, B, n), dtype)
-        h0_bar[0] = through[:B, :n] + through[B:, n:]
-        h0_bar[1] = through[B:, :n] - through[:B, n:]
+                        u[j] = slope(code, h_re[j], u[j], zero, one)
+                        v[j] = slope(code, h_im[j], v[j], zero, one)
+            if code == 0:
+                gather(bias_bar, bias_step)
+            before = h - 2 * plane if t > 0 else h0 + first * row
+            before_re = array_at(before, size, dtype)
+            subtract(before_re, array_at(before + plane, size, dtype), apart)
+            add(x, y, both)
+            add_gram(single, before, z, W_bar, i, s)
+            add_gram(single, before + plane, z + plane, W_bar + matrix, i, s)
+            add_gram(single, apart.ctypes.data, both.ctypes.data, W_bar + 2 * matrix, i, s)
+            times_transposed(single, False, z, W, p.ctypes.data, i, s)
+            times_transposed(single, False, z + plane, W + matrix, q.ctypes.data, i, s)
+            times_transposed(single, False, both.ctypes.data, W + 2 * matrix, r.ctypes.data, i, s)
+        if T > 0:
+            clear(start_re)
+            clear(start_im)
+            add_adjoint_product(start_re, start_im, p, q, r)
         if masked:
-            h0_bar[0] += carried[:B]
-            h0_bar[1] += carried[B:]
-        drive_bar = drive_bar.reshape((T, 2, B, n))
-        return drive_bar, W_bar, h0_bar, bias_sum[: len(bias)].astype(dtype)
+            add(start_re, carried[:size], start_re)
+            add(start_im, carried[size:], start_im)
+        # Read once more: the tables must live until here, the version must be in the cache's key.
+        at[19] = integers.size + scalars.size + work.size + version
 
-    return kernel
+    return recurrence_grad_complex

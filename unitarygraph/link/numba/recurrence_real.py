@@ -1,198 +1,202 @@
-"""Kernels of the real recurrence: one product a step, elementwise work fused row by row."""
+"""Kernels of the real recurrence: rows of the batch through all time steps.
+
+A kernel takes the rows [first, last) of every step, so that threads may share a batch, and works in
+place: products accumulate onto the drive (forward) and onto the states' cotangents (backward). It
+is a C function of one table of integers (addresses and sizes), compiled once for a dtype and an
+activation and kept in numba's cache on disk.
+"""
 
 import numpy as np
-from pytensor.link.numba.dispatch.basic import numba_njit
+from numba import carray, cfunc, njit, types
 
-from unitarygraph.link.numba.threads import blas_threads
+from unitarygraph.link.numba.blas import (
+    add_gram,
+    array_at,
+    scalars_of,
+    sizes_of,
+    times,
+    times_transposed,
+)
+from unitarygraph.link.numba.cache import CACHE_VERSION
 
-# Steps whose cotangents are gathered for one product of W's gradient: enough rows for the product
-# to run at full speed, few enough that they are still in the cache.
-BLOCK = 16
-
-
-# Each activation: f(z, b, 0, 1) -> h, and slope(h, b, g, 0, 1) -> (z_bar, b_bar). Comparisons are
-# written so that NaN takes the branch that keeps it; 0 and 1 arrive in the data's dtype.
-@numba_njit
-def modrelu(z, b, zero, one):
-    """Real modReLU."""
-    a = abs(z) + b
-    a = zero if a <= zero or z == zero else a
-    return -a if z < zero else a
-
-
-@numba_njit
-def modrelu_slope(h, b, g, zero, one):
-    """Adjoint of the real modReLU."""
-    z_bar = zero if h == zero else g
-    return z_bar, (-z_bar if h < zero else z_bar)
+CODES = {"modrelu": 0, "relu": 1, "tanh": 2, "identity": 3}
+TABLE = types.void(types.CPointer(types.int64))
+# x / m and y / m may share one division; nothing may assume that there is no NaN.
+OPTIONS = {"fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
 
 
-@numba_njit
-def relu(z, b, zero, one):
-    """ReLU."""
-    return zero if z <= zero else z
-
-
-@numba_njit
-def relu_slope(h, b, g, zero, one):
-    """Adjoint of the ReLU."""
-    return (zero if h <= zero else g), zero
-
-
-@numba_njit
-def tanh(z, b, zero, one):
-    """Hyperbolic tangent."""
-    return np.tanh(z)
-
-
-@numba_njit
-def tanh_slope(h, b, g, zero, one):
-    """Adjoint of the hyperbolic tangent."""
-    return (one - h * h) * g, zero
-
-
-@numba_njit
-def identity(z, b, zero, one):
-    """No nonlinearity."""
+# Comparisons are written so that NaN takes the branch that keeps it; 0 and 1 come in the dtype.
+@njit(**OPTIONS)
+def activate(code, z, b, zero, one):
+    """Value f(z); b is the modReLU's bias."""
+    if code == 0:
+        a = abs(z) + b
+        a = zero if a <= zero or z == zero else a
+        return -a if z < zero else a
+    if code == 1:
+        return zero if z <= zero else z
+    if code == 2:
+        return np.tanh(z)
     return z
 
 
-@numba_njit
-def identity_slope(h, b, g, zero, one):
-    """Adjoint of no nonlinearity."""
-    return g, zero
+@njit(**OPTIONS)
+def slope(code, h, g, zero, one):
+    """Cotangent of z from h = f(z) and its cotangent g."""
+    if code == 0:
+        return zero if h == zero else g
+    if code == 1:
+        return zero if h <= zero else g
+    if code == 2:
+        return (one - h * h) * g
+    return g
 
 
-ACTIVATIONS = {
-    "modrelu": (modrelu, modrelu_slope),
-    "relu": (relu, relu_slope),
-    "tanh": (tanh, tanh_slope),
-    "identity": (identity, identity_slope),
-}
+# Loops over arrays that do not overlap, one result a loop: what LLVM makes vectors of.
+@njit(**OPTIONS)
+def copy(x, y):
+    """Y = x."""
+    for j in range(len(x)):
+        y[j] = x[j]
 
 
-@numba_njit
-def fresh(x):
-    """An array like x to write results to."""
-    return np.empty(x.shape, x.dtype)
+@njit(**OPTIONS)
+def clear(x):
+    """X = 0; a loop, since LLVM compiles slice assignment for a second."""
+    for j in range(len(x)):
+        x[j] = 0
 
 
-@numba_njit
-def reused(x):
-    """X itself to write results to; a copy only if its layout does not suit."""
-    return np.ascontiguousarray(x)
+@njit(**OPTIONS)
+def add(x, y, z):
+    """Z = x + y; z may be x or y."""
+    for j in range(len(x)):
+        z[j] = x[j] + y[j]
 
 
-def forward_kernel(activation, masked, inplace):
-    """``kernel(drive, W, h0, bias, mask) -> states, last, moduli`` (moduli empty)."""
-    f, _ = ACTIVATIONS[activation]
-    result_like = reused if inplace else fresh
+@njit(**OPTIONS)
+def gather(total, step):
+    """Add a step's sum to the total, in double, and start the next from zero."""
+    for j in range(len(step)):
+        total[j] += step[j]
+    clear(step)
 
-    @numba_njit
-    def kernel(drive, W, h0, bias, mask):
-        T, B, n = drive.shape
-        dtype = drive.dtype
-        zero, one = dtype.type(0), dtype.type(1)
-        states = result_like(drive)
-        h = np.empty((B, n), dtype)
-        h[:] = h0
-        W = np.ascontiguousarray(W)
-        product = np.zeros((B, n), dtype)
-        row = np.empty(n, dtype)
-        b = np.zeros(n, dtype)
-        b[: len(bias)] = bias
-        threads = blas_threads(1)
+
+@njit(**OPTIONS)
+def hold(keep, x, carried, zero):
+    """Rows x of a step whose mask is 0 go to ``carried``, those of the step after come from it."""
+    n = len(x) // len(keep)
+    for r in range(len(keep)):
+        for j in range(r * n, (r + 1) * n):
+            g = x[j] + carried[j]
+            x[j] = zero if keep[r] == 0 else g
+            carried[j] = g if keep[r] == 0 else zero
+
+
+def forward_kernel(dtype, activation):
+    """Kernel of ``[drive, W, h0, bias, mask, states, moduli, T, B, n, first, last, masked]``.
+
+    ``states`` may be ``drive``; there are no moduli.
+    """
+    code, single, version = CODES[activation], dtype == np.float32, CACHE_VERSION
+
+    @cfunc(TABLE, cache=True, **OPTIONS)
+    def recurrence_real(table):
+        at = carray(table, 13)
+        drive, W, h, mask, states = at[0], at[1], at[2], at[4], at[5]
+        T, B, n, first, last, masked = at[7], at[8], at[9], at[10], at[11], at[12] != 0
+        rows = last - first
+        bias = array_at(at[3], n if code == 0 else 0, dtype)
+        integers, scalars = sizes_of(rows, n), scalars_of(bias.dtype)
+        i, s = integers.ctypes.data, scalars.ctypes.data
+        zero, one = scalars[0], scalars[1]
+        row, size = n * bias.itemsize, rows * n
+        h += first * row
         for t in range(T):
-            if h.size:
-                np.dot(h, W, product)
-            state = states[t]
-            for r in range(B):
-                if masked and not mask[t, r]:
-                    state[r] = h[r]
-                    continue
-                p, d, out = product[r], drive[t, r], state[r]
-                for j in range(n):
-                    row[j] = p[j] + d[j]
-                for j in range(n):
-                    out[j] = f(row[j], b[j], zero, one)
-            h = state
-        blas_threads(threads)
-        return states, h.copy(), np.empty((0, 0, 0), dtype)
+            here = (t * B + first) * row
+            z = states + here
+            if drive != states:
+                copy(array_at(drive + here, size, dtype), array_at(z, size, dtype))
+            times(single, True, h, W, z, i, s)
+            keep = array_at(mask + t * B + first, rows if masked else 0, np.uint8)
+            for r in range(rows):
+                x = array_at(z + r * row, n, dtype)
+                if masked and keep[r] == 0:
+                    copy(array_at(h + r * row, n, dtype), x)
+                else:
+                    for j in range(n):
+                        x[j] = activate(code, x[j], bias[j] if code == 0 else zero, zero, one)
+            h = z
+        # Read once more: the tables must live until here, the version must be in the cache's key.
+        at[12] = integers.size + scalars.size + version
 
-    return kernel
+    return recurrence_real
 
 
-def backward_kernel(activation, masked, from_states, from_last, inplace):
-    """``kernel(W, h0, bias, mask, states, moduli, states_bar, last_bar)``, four cotangents."""
-    _, slope = ACTIVATIONS[activation]
-    has_bias = activation == "modrelu"
+def backward_kernel(dtype, activation):
+    """Kernel of the gradient.
 
-    @numba_njit
-    def kernel(W, h0, bias, mask, states, moduli, states_bar, last_bar):
-        T, B, n = states.shape
-        dtype = states.dtype
-        zero, one = dtype.type(0), dtype.type(1)
-        states = np.ascontiguousarray(states)
-        start = np.empty((B, n), dtype)
-        start[:] = h0
-        W_H = np.empty((n, n), dtype)
-        W_H[:] = W.T
-        drive_bar = reused(states_bar) if inplace else fresh(states)
-        W_bar = np.zeros((n, n), dtype)
-        W_part = np.zeros((n, n), dtype)
-        b = np.zeros(n, dtype)
-        b[: len(bias)] = bias
-        # Sums over T B terms: a step in the data's dtype, steps in double.
-        bias_step, bias_sum = np.zeros(n, dtype), np.zeros(n)
-        g = np.empty(n, dtype)
-        through = np.zeros((B, n), dtype)
-        carried = np.zeros((B if masked else 0, n), dtype)
+    Table ``[states_bar, W, last_bar, bias, mask, states, moduli, h0, drive_bar, W_bar, h0_bar,
+    bias_bar, T, B, n, first, last, masked, from_states, from_last]``. ``drive_bar`` may be
+    ``states_bar``; ``W_bar`` ``(n, n)`` and ``bias_bar`` ``(n,)``, in double, are this call's own,
+    zero at the start.
+    """
+    code, single, version = CODES[activation], dtype == np.float32, CACHE_VERSION
+
+    @cfunc(TABLE, cache=True, **OPTIONS)
+    def recurrence_grad_real(table):
+        at = carray(table, 20)
+        states_bar, W, last_bar, mask, states = at[0], at[1], at[2], at[4], at[5]
+        h0, drive_bar, W_bar, h0_bar = at[7], at[8], at[9], at[10]
+        T, B, n, first, last = at[12], at[13], at[14], at[15], at[16]
+        masked, from_states, from_last = at[17] != 0, at[18] != 0, at[19] != 0
+        rows = last - first
+        bias_bar, bias_step = array_at(at[11], n, np.float64), np.zeros(n, dtype)
+        integers, scalars = sizes_of(rows, n), scalars_of(bias_step.dtype)
+        i, s = integers.ctypes.data, scalars.ctypes.data
+        zero, one = scalars[0], scalars[1]
+        row, size = n * bias_step.itemsize, rows * n
+        carried = np.zeros(size if masked else 0, dtype)
+        start = array_at(h0_bar + first * row, size, dtype)
         if from_last:
-            through[:] = last_bar
-        threads = blas_threads(1)
-        end = T
+            copy(array_at(last_bar + first * row, size, dtype), start)
+        else:
+            clear(start)
+        after = 0
         for t in range(T - 1, -1, -1):
-            state, z_bars = states[t], drive_bar[t]
-            for r in range(B):
-                p, h, z_bar = through[r], state[r], z_bars[r]
+            here = (t * B + first) * row
+            z = drive_bar + here
+            block = array_at(z, size, dtype)
+            if from_states and states_bar != drive_bar:
+                copy(array_at(states_bar + here, size, dtype), block)
+            if after != 0:
+                times_transposed(single, from_states, after, W, z, i, s)
+            elif from_states:
+                add(block, start, block)
+            else:
+                copy(start, block)
+            keep = array_at(mask + t * B + first, rows if masked else 0, np.uint8)
+            if masked:
+                hold(keep, block, carried, zero)
+            for r in range(rows):
+                if masked and keep[r] == 0:
+                    continue
+                x, h = array_at(z + r * row, n, dtype), array_at(states + here + r * row, n, dtype)
                 for j in range(n):
-                    g[j] = p[j]
-                if from_states:
-                    s = states_bar[t, r]
+                    x[j] = slope(code, h[j], x[j], zero, one)
+                if code == 0:
                     for j in range(n):
-                        g[j] += s[j]
-                if masked:
-                    c = carried[r]
-                    for j in range(n):
-                        g[j] += c[j]
-                        c[j] = zero
-                    if not mask[t, r]:
-                        c[:] = g
-                        z_bar[:] = zero
-                        continue
-                for j in range(n):
-                    z, e = slope(h[j], b[j], g[j], zero, one)
-                    z_bar[j] = z
-                    if has_bias:
-                        bias_step[j] += e
-            if has_bias:
-                for j in range(n):
-                    bias_sum[j] += bias_step[j]
-                    bias_step[j] = zero
-            if through.size:
-                np.dot(z_bars, W_H, through)
-                if t == 0:
-                    np.dot(start.T, z_bars, W_part)
-                    W_bar += W_part
-                elif (t - 1) % BLOCK == 0:
-                    rows = (end - t) * B
-                    before = states[t - 1 : end - 1].reshape((rows, n))
-                    np.dot(before.T, drive_bar[t:end].reshape((rows, n)), W_part)
-                    W_bar += W_part
-                    end = t
-        blas_threads(threads)
+                        bias_step[j] += -x[j] if h[j] < zero else x[j]
+            if code == 0:
+                gather(bias_bar, bias_step)
+            before = states + here - B * row if t > 0 else h0 + first * row
+            add_gram(single, before, z, W_bar, i, s)
+            after = z
+        if after != 0:
+            times_transposed(single, False, after, W, h0_bar + first * row, i, s)
         if masked:
-            through += carried
-        return drive_bar, W_bar, through, bias_sum[: len(bias)].astype(dtype)
+            add(start, carried, start)
+        # Read once more: the tables must live until here, the version must be in the cache's key.
+        at[19] = integers.size + scalars.size + version
 
-    return kernel
+    return recurrence_grad_real

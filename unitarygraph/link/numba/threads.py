@@ -1,43 +1,75 @@
-"""One BLAS thread while a kernel makes many small products.
+"""Threads of a kernel: each runs its own rows of the batch, on one-threaded BLAS.
 
-The products of a recurrence are too small to repay the start of BLAS threads, and on a shared
-machine waiting for them costs many times the product (measured on two busy cores: 6 in place of 110
-GFLOP/s). A kernel therefore holds SciPy's BLAS, the one that numba calls, to one thread while it
-runs. Where threadpoolctl is not installed BLAS keeps its threads.
+The products of a recurrence are too small to repay the start of BLAS threads at every step, so a
+batch is divided once. As many threads are used as numba has (`numba.set_num_threads`,
+``NUMBA_NUM_THREADS``), and no more than ``OMP_NUM_THREADS``. Without threadpoolctl BLAS cannot be
+held to one thread; it then keeps its own and the batch is not divided.
 """
 
-import ctypes
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
 
-from llvmlite import binding
-from numba.core import types
+import numba
+import scipy.linalg.cython_blas  # noqa: F401  (loads the library to be found)
+
+# Rows and arithmetic below which a further thread costs more than it saves.
+FEWEST_ROWS, LEAST_WORK = 8, 2e6
 
 
+@cache
 def controllers():
     """Controllers of the BLAS libraries that SciPy loaded; none without threadpoolctl."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
-        return []
-    import scipy.linalg.cython_blas  # noqa: F401  (loads the library to be found)
-
+        return ()
     loaded = ThreadpoolController().select(user_api="blas").lib_controllers
-    return [c for c in loaded if "scipy.libs" in c.filepath] or loaded
+    return tuple(c for c in loaded if "scipy.libs" in c.filepath) or tuple(loaded)
 
 
-CONTROLLERS = controllers()
+@contextmanager
+def one_blas_thread():
+    """SciPy's BLAS, the one that numba calls, on one thread."""
+    before = [(c, c.get_num_threads()) for c in controllers()]
+    for controller, _ in before:
+        controller.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for controller, count in before:
+            controller.set_num_threads(count)
 
 
-def set_blas_threads(count):
-    """Give SciPy's BLAS so many threads; the number it had, 0 where it cannot be controlled."""
-    if not CONTROLLERS or count == 0:
-        return 0
-    before = CONTROLLERS[0].get_num_threads()
-    for controller in CONTROLLERS:
-        controller.set_num_threads(count)
-    return before
+def thread_count():
+    """Threads that a kernel may use."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    count = numba.get_num_threads()
+    return min(count, max(1, int(limit))) if limit.isdigit() else count
 
 
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32)(set_blas_threads)
-_SYMBOL = "unitarygraph_set_blas_threads"
-binding.add_symbol(_SYMBOL, ctypes.cast(_CALLBACK, ctypes.c_void_p).value)
-blas_threads = types.ExternalFunction(_SYMBOL, types.int32(types.int32))
+def row_blocks(rows: int, work: float):
+    """The rows as one block [first, last) a thread; ``work`` counts multiplications in all."""
+    threads = thread_count() if controllers() else 1
+    count = max(1, int(min(threads, rows // FEWEST_ROWS, work // LEAST_WORK)))
+    bounds = [rows * i // count for i in range(count + 1)]
+    return list(pairwise(bounds))
+
+
+@cache
+def _pool(process: int):
+    """Threads beside the calling one; a forked process makes its own."""
+    return ThreadPoolExecutor(max(1, numba.config.NUMBA_NUM_THREADS - 1), "unitarygraph")
+
+
+def run_together(function: Callable, arguments: list):
+    """Call a function with each argument, the first in this thread; it must release the GIL."""
+    first, *rest = arguments
+    with one_blas_thread():
+        waiting = [_pool(os.getpid()).submit(function, argument) for argument in rest]
+        function(first)
+        for future in waiting:
+            future.result()

@@ -1,0 +1,90 @@
+"""BLAS products on raw addresses, for kernels that make thousands of small ones.
+
+NumPy's `dot` inside numba allocates, copies what is not contiguous and cannot accumulate; these
+call SciPy's ?gemm by the name of a symbol, so that kernels stay in the cache on disk. All matrices
+are row-major with n columns and no gaps, and BLAS, column-major, sees their transposes.
+"""
+
+import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  (its capsules hold the addresses)
+from llvmlite import binding
+from numba import carray, njit
+from numba.core import types
+from numba.extending import get_cython_function_address, intrinsic
+
+_GEMM = types.void(*[types.intp] * 13)
+for _letter in "sd":
+    binding.add_symbol(
+        f"unitarygraph_{_letter}gemm",
+        get_cython_function_address("scipy.linalg.cython_blas", f"{_letter}gemm"),
+    )
+sgemm = types.ExternalFunction("unitarygraph_sgemm", _GEMM)
+dgemm = types.ExternalFunction("unitarygraph_dgemm", _GEMM)
+
+
+@intrinsic
+def pointer_to(typingctx, address):
+    """An address, an integer, as a pointer."""
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), codegen
+
+
+@njit
+def array_at(address, shape, dtype):
+    """The C-contiguous array at an address."""
+    return carray(pointer_to(address), shape, dtype)
+
+
+# Places in the tables of `sizes_of` and `scalars_of`.
+NO, YES, ROWS, N = 0, 4, 8, 12
+
+
+@njit
+def sizes_of(rows, n):
+    """The integers that BLAS reads by address: not transposed, transposed, rows, n."""
+    table = np.empty(4, np.int32)
+    table[0], table[1], table[2], table[3] = ord("N"), ord("T"), rows, n
+    return table
+
+
+@njit
+def scalars_of(dtype):
+    """0 and 1, likewise."""
+    table = np.empty(2, dtype)
+    table[0], table[1] = dtype.type(0), dtype.type(1)
+    return table
+
+
+@njit
+def times(single, add, x, w, y, i, s):
+    """Y (+)= X W for rows x n, n x n matrices at addresses; tables at i and s."""
+    beta = s + (4 if single else 8) if add else s
+    one = s + (4 if single else 8)
+    if single:
+        sgemm(i + NO, i + NO, i + N, i + ROWS, i + N, one, w, i + N, x, i + N, beta, y, i + N)
+    else:
+        dgemm(i + NO, i + NO, i + N, i + ROWS, i + N, one, w, i + N, x, i + N, beta, y, i + N)
+
+
+@njit
+def times_transposed(single, add, x, w, y, i, s):
+    """Y (+)= X W^T."""
+    beta = s + (4 if single else 8) if add else s
+    one = s + (4 if single else 8)
+    if single:
+        sgemm(i + YES, i + NO, i + N, i + ROWS, i + N, one, w, i + N, x, i + N, beta, y, i + N)
+    else:
+        dgemm(i + YES, i + NO, i + N, i + ROWS, i + N, one, w, i + N, x, i + N, beta, y, i + N)
+
+
+@njit
+def add_gram(single, x, z, y, i, s):
+    """Y += X^T Z, n x n."""
+    one = s + (4 if single else 8)
+    if single:
+        sgemm(i + NO, i + YES, i + N, i + N, i + ROWS, one, z, i + N, x, i + N, one, y, i + N)
+    else:
+        dgemm(i + NO, i + YES, i + N, i + N, i + ROWS, one, z, i + N, x, i + N, one, y, i + N)
