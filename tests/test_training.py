@@ -3,6 +3,9 @@
 import errno
 import json
 import os
+import platform
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -468,3 +471,23 @@ def test_curves_of_any_rows(tmp_path, rows):
 
 def test_optimizer_options_leave_out_what_every_rule_takes():
     assert not {"loss_or_grads", "params", "learning_rate"} & set(optimizer_options("adam"))
+
+
+KEPT = """
+import resource
+import numpy as np
+from unitarygraph.training.resources import keep_freed_memory
+
+assert keep_freed_memory()
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(2**23)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a matter of glibc")
+def test_freed_memory_is_kept_for_the_next_step():
+    run = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
+    # 64 MiB are 16384 pages; a process touches a few for other reasons.
+    assert int(run.stdout) < 200

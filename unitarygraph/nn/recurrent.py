@@ -1,8 +1,8 @@
 """The recurrent layer that the lineage shares: one matrix product a step and a nonlinearity."""
 
+import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph import stacked
 from unitarygraph.ops.recurrence import recurrence
 
 
@@ -13,7 +13,18 @@ def drive_of(x, kernel):
     """
     if kernel.type.ndim == 2:
         return pt.tensordot(x, kernel, axes=[[2], [0]])
-    return pt.stack([pt.tensordot(x, kernel[i], axes=[[2], [0]]) for i in range(2)], axis=1)
+    # [[x, 0], [0, x]] [V_re; V_im] writes both planes in one product; to stack two results would
+    # copy them, arrays of all steps.
+    T, B, m = (x.shape[i] if size is None else size for i, size in enumerate(x.type.shape))
+    planes = np.eye(2, dtype=x.type.dtype)[:, None, :, None]
+    doubled = pt.reshape(x[:, None, :, None, :] * planes, (T, 2, B, 2 * m))
+    return pt.tensordot(doubled, stacked_rows(kernel), axes=[[3], [0]])
+
+
+def stacked_rows(a):
+    """The planes of ``(2, m, n)`` one above the other, ``(2m, n)``."""
+    m, n = (a.shape[i] if a.type.shape[i] is None else a.type.shape[i] for i in (1, 2))
+    return pt.reshape(a, (2 * m, n))
 
 
 def recurrent(x, kernel, W, h0=None, bias=None, activation="modrelu", mask=None):
@@ -47,6 +58,13 @@ def readout(states, weight, bias):
     ``states`` as `recurrent` returns them; weight ``(2n, k)`` for complex states, ``(n, k)`` for real
     ones; bias ``(k,)``. Source: Arjovsky, Shah and Bengio (2016), section 4.
     """
-    if states.type.ndim == 4:
-        states = pt.concatenate([stacked.real(states), stacked.imag(states)], axis=-1)
-    return pt.tensordot(states, weight, axes=[[2], [0]]) + bias
+    if states.type.ndim == 3:
+        return pt.tensordot(states, weight, axes=[[2], [0]]) + bias
+    # h [U_re | U_im], of which the real plane's first half and the imaginary plane's second count:
+    # the product reads the states as they lie, where to join the planes would copy them.
+    n, k = (weight.shape[i] if size is None else size for i, size in enumerate(weight.type.shape))
+    halves = pt.reshape(weight, (2, n // 2, k)).transpose(1, 0, 2).reshape((n // 2, 2 * k))
+    both = pt.tensordot(states, halves, axes=[[3], [0]])
+    T, _, B, _ = (states.shape[i] if s is None else s for i, s in enumerate(states.type.shape))
+    planes = np.eye(2, dtype=states.type.dtype)[:, None, :, None]
+    return pt.sum(pt.reshape(both, (T, 2, B, 2, k)) * planes, axis=(1, 3)) + bias

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.tensor.special import log_softmax
 from pytensor.tensor.variable import TensorVariable
+
+from unitarygraph.ops.log_softmax import log_softmax
 
 
 def negative_log_likelihood(scores: TensorVariable, labels: TensorVariable) -> TensorVariable:
@@ -16,7 +17,7 @@ def negative_log_likelihood(scores: TensorVariable, labels: TensorVariable) -> T
     """
     classes = np.arange(scores.type.shape[-1], dtype=labels.dtype)
     one_hot = pt.eq(labels[..., None], classes).astype(scores.dtype)
-    return -pt.sum(one_hot * log_softmax(scores, axis=-1), axis=-1)
+    return -pt.sum(one_hot * log_softmax(scores), axis=-1)
 
 
 def hits(scores: TensorVariable, labels: TensorVariable) -> TensorVariable:

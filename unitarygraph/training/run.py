@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytensor
 from rich.console import Console
-from threadpoolctl import threadpool_limits
 
 from unitarygraph.training.compile import Program, Scalars
 from unitarygraph.training.loop import train
 from unitarygraph.training.metrics import Row, read_rows
 from unitarygraph.training.plots import draw_curves
 from unitarygraph.training.progress import Progress
+from unitarygraph.training.resources import resources
 from unitarygraph.training.rundir import RunDirectory, versions
 from unitarygraph.training.settings import Settings
 
@@ -29,7 +29,7 @@ def execute(run: RunDirectory, program: Program, console: Console) -> list[Row]:
     """
     settings, baseline = program.settings, program.task.baseline
     progress = Progress(console, settings.training.steps, baseline)
-    with pytensor.config.change_flags(floatX=settings.dtype), blas_limit(settings):
+    with pytensor.config.change_flags(floatX=settings.dtype), resources(settings.training.blas_threads):
         with progress.compiling(f"{settings.model} for {settings.task} ({settings.backend})"):
             program.compile()
         checkpoint = run.load_checkpoint()
@@ -51,17 +51,12 @@ def evaluate(run: RunDirectory, program: Program, console: Console) -> tuple[int
         raise FileNotFoundError(f"{run.path} has no checkpoint yet")
     program.restore_parameters(checkpoint.values)
     progress = Progress(console, settings.training.steps, program.task.baseline)
-    with pytensor.config.change_flags(floatX=settings.dtype), blas_limit(settings):
+    with pytensor.config.change_flags(floatX=settings.dtype), resources(settings.training.blas_threads):
         with progress.compiling(f"the evaluation of {settings.model} for {settings.task}"):
             program.compile_evaluation()
         scalars = program.evaluate()
     unitarity = program.unitarity()
     return checkpoint.step, scalars | ({} if unitarity is None else {"unitarity": unitarity})
-
-
-def blas_limit(settings: Settings) -> threadpool_limits:
-    """Hold BLAS to the run's number of threads for as long as the context lasts."""
-    return threadpool_limits(settings.training.blas_threads or None, user_api="blas")
 
 
 def draw(run: RunDirectory, settings: Settings, baseline: float | None) -> None:
