@@ -46,8 +46,7 @@ class FullCapacityURNN(Model):
             w = haar(rng, hidden_size, field)
         else:
             skew = skew_initializer(init)(rng, hidden_size, field)
-            w = skew_exponential(skew.astype(complex))[0]
-            w = w if field == "complex" else w.real
+            w = skew_exponential(skew)[0]
         lead = (planes,) if field == "complex" else ()
         scale = np.sqrt(3 / (2 * hidden_size))
         kernel = [glorot_uniform(rng, (input_size, hidden_size)) for _ in range(planes)]

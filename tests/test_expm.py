@@ -13,6 +13,7 @@ from oracles import complex_normal, evaluate, gradcheck
 import unitarygraph as ug
 from unitarygraph import stacked
 from unitarygraph.fields import algebra
+from unitarygraph.ops import expm_skew, expm_skew_real
 
 EPS = {"float32": np.finfo("float32").eps, "float64": np.finfo("float64").eps}
 NORMS = [1e-12, 1e-3, 1.0, 30.0, 1e3]
@@ -150,3 +151,50 @@ def test_refuses_what_is_not_skew_hermitian(mode, rng):
     f = pytensor.function([x], ug.expm(x, skew_hermitian=True), mode=mode)
     with pytest.raises(ValueError, match="expm: A must be skew-Hermitian"):
         f(stacked.from_complex(complex_normal(rng, 3, 3)))
+
+
+def skew_of(kind, n, rng):
+    """Real skew-symmetric matrices: general, all rotations equal, of low rank, zero."""
+    x = rng.normal(size=(n, n))
+    if kind == "general":
+        return (x - x.T) / 2
+    angles = {"equal": 1.3, "low rank": 0.9, "zero": 0.0}[kind]
+    blocks = np.zeros((n, n))
+    for i in range(0, n - 1 if kind == "equal" else min(2, n - 1), 2):
+        blocks[i, i + 1], blocks[i + 1, i] = angles, -angles
+    q = np.linalg.qr(x)[0]
+    a = q @ blocks @ q.T
+    return (a - a.T) / 2
+
+
+@pytest.mark.parametrize("kind", ["general", "equal", "low rank", "zero"])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 12])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_real_schur_form(n, kind, dtype):
+    rng = np.random.default_rng(n)
+    a, e = skew_of(kind, n, rng).astype(dtype), rng.normal(size=(n, n)).astype(dtype)
+    eps = 50 * n * np.finfo(dtype).eps
+    u, w, rt = expm_skew_real.skew_exponential(a)
+    p = (n + 1) // 2
+    form = np.zeros((n, n))
+    index = np.arange(n // 2)
+    form[index, p + index], form[p + index, index] = w[: n // 2], -w[: n // 2]
+    np.testing.assert_allclose(rt @ rt.T, np.eye(n), atol=eps)
+    np.testing.assert_allclose(rt.T @ form @ rt, a, atol=eps * max(1, np.abs(a).max()))
+    np.testing.assert_allclose(u, scipy.linalg.expm(a.astype(float)), atol=eps)
+    assert u.dtype == dtype
+    for sign in (1, -1):
+        expected = scipy.linalg.expm_frechet(sign * a.astype(float), e.astype(float))[1]
+        got = expm_skew_real.skew_frechet(w, rt, e, sign)
+        np.testing.assert_allclose(got, expected, atol=eps * max(1, np.abs(e).max()))
+        assert got.dtype == dtype
+
+
+@pytest.mark.parametrize("field", ["complex", "real"])
+def test_single_precision_stays_unitary_to_rounding(field):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(96, 96)) + 1j * rng.normal(size=(96, 96)) * (field == "complex")
+    a = ((z - z.conj().T) / 4).astype("complex64")
+    u = expm_skew.skew_exponential(a if field == "complex" else a.real)[0]
+    defect = u.astype(complex).conj().T @ u - np.eye(96)
+    assert np.linalg.norm(defect) < 4 * 96 * np.finfo("float32").eps

@@ -218,7 +218,7 @@ def local_expm_of_skew(fgraph, node):
     adjoint = op.order == 1 and a.owner is not None and a.owner.op == HConj(op.field)
     if adjoint:
         a = a.owner.inputs[0]
-    u, w, v = ExpmSkew(op.field)(a)
-    new = u if op.order == 0 else SkewFrechet(op.field, adjoint)(a, w, v, node.inputs[1])
+    u, w, vh = ExpmSkew(op.field)(a)
+    new = u if op.order == 0 else SkewFrechet(op.field, adjoint)(a, w, vh, node.inputs[1])
     copy_stack_trace(node.outputs[0], new)
     return [new]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytensor.tensor as pt
+import scipy.linalg
 
 from unitarygraph.fields import algebra
 from unitarygraph.stacked.matrix_op import MatrixOp
@@ -55,7 +56,9 @@ class Eigh(MatrixOp):
             raise ValueError(
                 f"eigh: {NOT_HERMITIAN}; its largest entry is {defect:.1e}, the limit {limit:.1e}"
             )
-        w, v = np.linalg.eigh((a + ah) * a.real.dtype.type(0.5))
+        w, v = scipy.linalg.eigh(
+            (a + ah) * a.real.dtype.type(0.5), driver="evd", check_finite=False
+        )
         size = np.abs(v)
         pivot, columns = pivots(size), np.arange(len(w))
         phase = v[pivot, columns] / size[pivot, columns]

@@ -6,83 +6,93 @@ With :math:`A = V \mathrm{diag}(i w) V^H`, :math:`\exp A = V \mathrm{diag}(e^{iw
           \Phi_{jk} = e^{i(w_j + w_k)/2} \mathrm{sinc}((w_j - w_k)/2),
 
 sinc t = sin t / t: the divided differences of Daleckii and Krein without a division by small gaps,
-so repeated eigenvalues do no harm. V and w travel from the value to the derivative as outputs that
-users do not see. Source: Higham, Functions of Matrices (2008), theorem 3.11.
+so repeated eigenvalues do no harm. V^H and w travel from the value to the derivative as outputs that
+users do not see; in the real field they are a real Schur form in their place
+(`unitarygraph.ops.expm_skew_real`). Source: Higham, Functions of Matrices (2008), theorem 3.11.
 """
 
 import numpy as np
 
 from unitarygraph.fields import algebra
+from unitarygraph.ops import expm_skew_complex, expm_skew_real
 from unitarygraph.ops.expm_path import ExpmPath
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
+KERNELS = {"complex": expm_skew_complex, "real": expm_skew_real}
 NOT_SKEW = "A must be skew-Hermitian when skew_hermitian=True: A + A^H is not zero"
 
 
 class ExpmSkew(MatrixOp):
-    """(exp A, w, V) of the skew-Hermitian part of A; only exp A carries gradients."""
+    """(exp A, w, V^H) of the skew-Hermitian part of A; only exp A carries gradients.
+
+    V is unitary and diagonalises A with eigenvalues i w. In the real field V is orthogonal and
+    :math:`V^T A V = [[0, S], [-S^T, 0]]`, S (ceil(n/2), floor(n/2)) diagonal, w the diagonal of S for
+    each column of V (0 for the one that is left over if n is odd). Backends may fill w and V^H as
+    suits their `SkewFrechet`.
+    """
 
     title = "expm"
     arguments = ("A",)
-    results = ("U", "w", "V")
-    signature = "Z(n,n)->Z(n,n),R(n),C(n,n)"
+    results = ("U", "w", "Vh")
+    signature = "F(n,n)->F(n,n),R(n),F(n,n)"
     refusal = NOT_SKEW
-    internal = ("w", "V")
+    internal = ("w", "Vh")
 
     def matrix(self, a):
         return skew_exponential(a)
 
     def pullback(self, inputs, outputs, cotangents):
         (a,) = inputs
-        _, w, v = outputs
+        _, w, vh = outputs
         u_bar = cotangents[0]
         frechet = SkewFrechet(self.field, adjoint=True)
-        return [algebra(self.field).skew_hermitian(frechet(a, w, v, u_bar))]
+        return [algebra(self.field).skew_hermitian(frechet(a, w, vh, u_bar))]
 
     def pushforward(self, inputs, outputs, tangents):
         (a,) = inputs
         (da,) = tangents
-        _, w, v = outputs
+        _, w, vh = outputs
         da = algebra(self.field).skew_hermitian(da)
         none = sum_or_disconnected([])
-        return [SkewFrechet(self.field, adjoint=False)(a, w, v, da), none, none]
+        return [SkewFrechet(self.field, adjoint=False)(a, w, vh, da), none, none]
 
 
 class SkewFrechet(MatrixOp):
-    """:math:`L_A(E)`, or its adjoint :math:`L_{A^H}(E)`, from A's eigenpairs (A, w, V, E).
+    """:math:`L_A(E)`, or its adjoint :math:`L_{A^H}(E)`, from A's eigenpairs (A, w, V^H, E).
 
     A itself is an input for the sake of further derivatives, which leave the eigenvalue path.
     """
 
     __props__ = ("field", "adjoint")
     title = "expm_frechet"
-    arguments = ("A", "w", "V", "E")
-    signature = "Z(n,n),R(n),C(n,n),Z(n,n)->Z(n,n)"
-    internal = ("w", "V")
+    arguments = ("A", "w", "Vh", "E")
+    unread = ("A",)
+    signature = "F(n,n),R(n),F(n,n),F(n,n)->F(n,n)"
+    internal = ("w", "Vh")
 
     def __init__(self, field="complex", adjoint=False):
         self.adjoint = adjoint
         super().__init__(field)
 
-    def matrix(self, a, w, v, e):
-        return skew_frechet(w, v, e, -1 if self.adjoint else 1)
+    def matrix(self, a, w, vh, e):
+        return KERNELS[self.field].skew_frechet(w, vh, e, -1 if self.adjoint else 1)
 
     def pullback(self, inputs, outputs, cotangents):
-        a, w, v, e = inputs
+        a, w, vh, e = inputs
         (g,) = cotangents
         matrices = algebra(self.field)
         none = sum_or_disconnected([])
         # The value is L_B(E) with B = A or B = A^H = -A, so B^H = -A or A and dB = +-dA.
         sign = np.asarray(-1 if self.adjoint else 1, a.type.dtype)
         second = self._second(-sign * a, g, matrices.hconj(e))
-        e_bar = SkewFrechet(self.field, not self.adjoint)(a, w, v, g)
+        e_bar = SkewFrechet(self.field, not self.adjoint)(a, w, vh, g)
         return [sign * matrices.skew_hermitian(second), none, none, e_bar]
 
     def pushforward(self, inputs, outputs, tangents):
-        a, w, v, e = inputs
+        a, w, vh, e = inputs
         da, _, _, de = tangents
-        terms = [self(a, w, v, de)] if is_connected(de) else []
+        terms = [self(a, w, vh, de)] if is_connected(de) else []
         if is_connected(da):
             sign = np.asarray(-1 if self.adjoint else 1, a.type.dtype)
             db = sign * algebra(self.field).skew_hermitian(da)
@@ -96,23 +106,11 @@ class SkewFrechet(MatrixOp):
 
 
 def skew_exponential(a):
-    """Exp A, w and V for one skew-Hermitian matrix, stored as complex."""
-    ah = a.conj().T
-    defect, size = np.abs(a + ah).max(), np.abs(a).max()
+    """Exp A, w and V^H for one skew-Hermitian matrix, complex or real; ValueError for another one."""
+    defect, size = np.abs(a + a.conj().T).max(initial=0), np.abs(a).max(initial=0)
     limit = np.finfo(a.real.dtype).eps ** 0.25 * (1 + size)
     if defect > limit:
         raise ValueError(
             f"expm: {NOT_SKEW}; the largest entry of A + A^H is {defect:.1e}, the limit {limit:.1e}"
         )
-    w, v = np.linalg.eigh((a - ah) * a.dtype.type(-0.5j))
-    return (v * np.exp(1j * w).astype(a.dtype)) @ v.conj().T, w, v
-
-
-def skew_frechet(w, v, e, sign):
-    """V (Phi o (V^H E V)) V^H for one matrix; ``sign=-1`` conjugates Phi."""
-    vh = v.conj().T
-    phase = np.exp(0.5j * sign * w).astype(v.dtype)
-    m = vh @ e @ v
-    m *= phase[:, None] * phase
-    m *= np.sinc((w[:, None] - w) / w.dtype.type(2 * np.pi))
-    return v @ m @ vh
+    return KERNELS["complex" if np.iscomplexobj(a) else "real"].skew_exponential(a)

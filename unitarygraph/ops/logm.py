@@ -17,7 +17,8 @@ import scipy.linalg
 
 from unitarygraph.fields import algebra
 from unitarygraph.ops.expm_path import ExpmPath
-from unitarygraph.ops.newton_schulz import newton_schulz, step, step_derivative
+from unitarygraph.ops.newton_schulz import NewtonSchulzDerivative, newton_schulz, step
+from unitarygraph.stacked.blas import hconj_product, product, product_hconj
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
@@ -41,7 +42,7 @@ class Logm(MatrixOp):
 
     def matrix(self, u):
         limit = np.finfo(u.real.dtype).eps ** 0.25
-        deviation = np.abs(u.conj().T @ u - np.eye(len(u), dtype=u.dtype)).max()
+        deviation = np.abs(hconj_product(u, u) - np.eye(len(u), dtype=u.dtype)).max()
         if deviation > limit:
             raise ValueError(
                 f"logm: {REFUSED}; the largest entry of U^H U - I is {deviation:.1e}, "
@@ -51,7 +52,7 @@ class Logm(MatrixOp):
         w = np.angle(np.diagonal(t))
         if self.field == "real" and np.pi - np.abs(w).max() < 10 * np.finfo(w.dtype).eps * len(w):
             raise ValueError(f"logm: {REFUSED}; got one at exp({w[np.abs(w).argmax()]:.6g} i)")
-        x = (q * (1j * w).astype(u.dtype)) @ q.conj().T
+        x = product_hconj(q * (1j * w).astype(u.dtype), q)
         return (x - x.conj().T) * u.real.dtype.type(0.5), w, q
 
     def pullback(self, inputs, outputs, cotangents):
@@ -59,13 +60,13 @@ class Logm(MatrixOp):
         (u,) = inputs
         near = newton_schulz(u, self.field)
         near_bar = LogmFrechet(self.field, adjoint=True)(near, x, w, q, cotangents[0])
-        return [step_derivative(algebra(self.field), u, near_bar)]
+        return [NewtonSchulzDerivative(self.field)(u, near_bar)]
 
     def pushforward(self, inputs, outputs, tangents):
         x, w, q = outputs
         (u,), (du,) = inputs, tangents
         near = newton_schulz(u, self.field)
-        d_near = step_derivative(algebra(self.field), u, du)
+        d_near = NewtonSchulzDerivative(self.field)(u, du)
         none = sum_or_disconnected([])
         return [LogmFrechet(self.field)(near, x, w, q, d_near), none, none]
 
@@ -89,11 +90,11 @@ class LogmFrechet(MatrixOp):
         super().__init__(field)
 
     def matrix(self, u, x, w, q, e):
-        m = q.conj().T @ e @ q
+        m = product(hconj_product(q, e), q)
         phase = np.exp((0.5j if self.adjoint else -0.5j) * w).astype(q.dtype)
         m *= phase[:, None] * phase
         m /= np.sinc((w[:, None] - w) / w.dtype.type(2 * np.pi))
-        return q @ m @ q.conj().T
+        return product_hconj(product(q, m), q)
 
     def of(self, adjoint):
         """L_log or its adjoint."""

@@ -1,6 +1,7 @@
 """Lyapunov equation with a Hermitian positive definite matrix, solved in its eigenbasis."""
 
 from unitarygraph.fields import algebra
+from unitarygraph.stacked.blas import hconj_product, product, product_hconj
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
@@ -16,10 +17,11 @@ class Lyapunov(MatrixOp):
     arguments = ("P", "w", "V", "C")
     signature = "F(n,n),R(n),F(n,n),F(n,n)->F(n,n)"
     internal = ("w", "V")
+    unread = ("P",)
 
     def matrix(self, p, w, v, c):
-        m = (v.conj().T @ c @ v) / (w[:, None] + w)
-        return v @ m @ v.conj().T
+        m = product(hconj_product(v, c), v) / (w[:, None] + w)
+        return product_hconj(product(v, m), v)
 
     def pullback(self, inputs, outputs, cotangents):
         p, w, v, _ = inputs

@@ -4,10 +4,14 @@ It is an Op of its own because a graph of products would be rewritten away: wher
 unitary, ``X^H X`` becomes the identity, and the rounding that the step is there to remove stays.
 """
 
+from itertools import permutations
+
 import numpy as np
 
 from unitarygraph.fields import algebra
+from unitarygraph.stacked.blas import hconj_product, product
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 
 class NewtonSchulz(MatrixOp):
@@ -27,12 +31,50 @@ class NewtonSchulz(MatrixOp):
     def pullback(self, inputs, outputs, cotangents):
         (x,) = inputs
         (y_bar,) = cotangents
-        return [step_derivative(algebra(self.field), x, y_bar)]
+        return [NewtonSchulzDerivative(self.field)(x, y_bar)]
 
     def pushforward(self, inputs, outputs, tangents):
         (x,) = inputs
         (dx,) = tangents
-        return [step_derivative(algebra(self.field), x, dx)]
+        return [NewtonSchulzDerivative(self.field)(x, dx)]
+
+
+class NewtonSchulzDerivative(MatrixOp):
+    r"""Derivative of the step in the direction E, self-adjoint in Re tr(A^H B).
+
+    :math:`\frac32 E - \frac12 (E X^H X + X E^H X + X X^H E)`.
+    """
+
+    title = "newton_schulz"
+    arguments = ("X", "E")
+    signature = "F(m,n),F(m,n)->F(m,n)"
+
+    def matrix(self, x, e):
+        gram = hconj_product(x, x) - np.eye(x.shape[1], dtype=x.dtype)
+        inside = hconj_product(x, e)
+        half = x.dtype.type(0.5)
+        return e - half * (product(e, gram) + product(x, inside + inside.conj().T))
+
+    def pullback(self, inputs, outputs, cotangents):
+        (g,) = cotangents
+        return [self._second(*inputs, g), self(inputs[0], g)]
+
+    def pushforward(self, inputs, outputs, tangents):
+        x, e = inputs
+        dx, de = tangents
+        terms = [self(x, de)] if is_connected(de) else []
+        if is_connected(dx):
+            terms.append(self._second(x, e, dx))
+        return [sum_or_disconnected(terms)]
+
+    def _second(self, x, e, g):
+        """-1/2 of a b^H c summed over the orders of x, e and g: symmetric in e and g."""
+        matrices = algebra(self.field)
+        total = sum_or_disconnected(
+            matrices.matmul(a, matrices.matmul(matrices.hconj(b), c))
+            for a, b, c in permutations((x, e, g))
+        )
+        return total * np.asarray(-0.5, x.type.dtype)
 
 
 def newton_schulz(X, field="complex"):
@@ -50,12 +92,5 @@ def newton_schulz(X, field="complex"):
 def step(x):
     """The step for one NumPy matrix."""
     # From the deviation, so that a small one keeps its digits.
-    gram = x.conj().T @ x - np.eye(x.shape[1], dtype=x.dtype)
-    return x - x.dtype.type(0.5) * (x @ gram)
-
-
-def step_derivative(matrices, x, e):
-    """Derivative of the step in the direction e; the map is self-adjoint in Re tr(A^H B)."""
-    dot, xh, eh = matrices.matmul, matrices.hconj(x), matrices.hconj(e)
-    half = np.asarray(0.5, x.type.dtype)
-    return 3 * half * e - half * (dot(e, dot(xh, x)) + dot(x, dot(eh, x)) + dot(x, dot(xh, e)))
+    gram = hconj_product(x, x) - np.eye(x.shape[1], dtype=x.dtype)
+    return x - x.dtype.type(0.5) * product(x, gram)

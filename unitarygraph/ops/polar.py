@@ -1,9 +1,9 @@
 """Polar decomposition, A = U P."""
 
-import numpy as np
-
 from unitarygraph.fields import algebra
 from unitarygraph.ops.lyapunov import Lyapunov
+from unitarygraph.stacked.blas import product
+from unitarygraph.stacked.lapack import thin_svd
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
@@ -28,10 +28,10 @@ class Polar(MatrixOp):
     internal = ("s", "V")
 
     def matrix(self, a):
-        w, s, vh = np.linalg.svd(a, full_matrices=False)
+        w, s, vh = thin_svd(a)
         v = vh.conj().T
-        p = (v * s) @ vh
-        return w @ vh, (p + p.conj().T) / 2, s, v
+        p = product(v * s, vh)
+        return product(w, vh), (p + p.conj().T) / 2, s, v
 
     def pullback(self, inputs, outputs, cotangents):
         u, p, s, v = outputs

@@ -3,7 +3,9 @@
 import numpy as np
 
 from unitarygraph.fields import algebra
+from unitarygraph.stacked.lapack import thin_qr
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.solve import Solve
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 
@@ -52,7 +54,7 @@ class QR(MatrixOp):
     conditions = (("m >= n", "A must have at least as many rows as columns"),)
 
     def matrix(self, a):
-        q, r = np.linalg.qr(a)
+        q, r = thin_qr(a)
         d = np.diagonal(r)
         size = np.abs(d)
         phase = np.where(size > 0, d / np.where(size > 0, size, 1), 1).astype(a.dtype)
@@ -74,13 +76,13 @@ class QR(MatrixOp):
         right = matmul(q, LowerHermitian(self.field)(sum_or_disconnected(terms)))
         if is_connected(q_bar):
             right = right + q_bar
-        return [hconj(matrices.solve(r, hconj(right)))]
+        return [hconj(Solve(self.field, "upper")(r, hconj(right)))]
 
     def pushforward(self, inputs, outputs, tangents):
         q, r = outputs
         matrices = algebra(self.field)
         hconj, matmul = matrices.hconj, matrices.matmul
-        x = hconj(matrices.solve(hconj(r), hconj(tangents[0])))
+        x = hconj(Solve(self.field, "lower")(hconj(r), hconj(tangents[0])))
         s = matmul(hconj(q), x)
         # S - Omega is upper triangular with a real diagonal: half the adjoint of copyltu, mirrored.
         upper = hconj(LowerHermitian(self.field, adjoint=True)(s))

@@ -54,5 +54,4 @@ class Exp(Parametrization):
             skew += 1j * np.diag(np.diagonal(upper).imag)
         if not np.isfinite(skew).all():
             return np.full_like(skew, np.nan)
-        w = skew_exponential(skew.astype(np.result_type(skew, np.complex64)))[0]
-        return w if self.field == "complex" else w.real
+        return skew_exponential(skew)[0]

@@ -97,6 +97,8 @@ class MatrixOp(Op):
     # travel from an Op to its derivatives (eigenvectors, say) and carry no gradient.
     results: tuple[str, ...] = ()
     internal: tuple[str, ...] = ()
+    # Inputs that `matrix` does without (it gets None): they are there for the sake of derivatives.
+    unread: tuple[str, ...] = ()
     # What a ValueError from `matrix` means, for backends that cannot pass its own message on.
     refusal: str = "an argument was refused"
 
@@ -207,10 +209,13 @@ class MatrixOp(Op):
         if not any(out.size for out in outputs):
             return
         slots_in, slots_out = self.slots
-        arrays = [slot.load(x) for slot, x in zip(slots_in, inputs, strict=True)]
+        arrays = [
+            None if name in self.unread else slot.load(x)
+            for name, slot, x in zip(self.arguments, slots_in, inputs, strict=True)
+        ]
         for index in np.ndindex(inputs[0].shape[: inputs[0].ndim - slots_in[0].ndim]):
-            matrices = [np.ascontiguousarray(a[index]) for a in arrays]
-            finite = all(np.isfinite(a).all() for a in matrices)
+            matrices = [None if a is None else np.ascontiguousarray(a[index]) for a in arrays]
+            finite = all(a is None or np.isfinite(a).all() for a in matrices)
             values = self.matrix(*matrices) if finite else (np.nan,) * len(outputs)
             values = values if isinstance(values, tuple) else (values,)
             for slot, out, value in zip(slots_out, outputs, values, strict=True):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unitarygraph.stacked.blas import product
 from unitarygraph.stacked.layout import to_complex
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
@@ -39,10 +40,10 @@ class MatMul(MatrixOp):
 
     def compute(self, inputs, outputs):
         if self.field == "complex":
-            c = to_complex(inputs[0]) @ to_complex(inputs[1])
+            c = products(to_complex(inputs[0]), to_complex(inputs[1]))
             outputs[0][..., 0, :, :], outputs[0][..., 1, :, :] = c.real, c.imag
         else:
-            np.matmul(*inputs, out=outputs[0])
+            outputs[0][...] = products(*inputs)
 
     def pullback(self, inputs, outputs, cotangents):
         a, b = inputs
@@ -58,3 +59,16 @@ class MatMul(MatrixOp):
             if is_connected(tangent)
         ]
         return [sum_or_disconnected(terms)]
+
+
+# Up to this many multiplications OpenBLAS starts no threads, and NumPy's call is the shorter one.
+SMALL = 64**3
+
+
+def products(a, b):
+    """A B for two arrays of matrices with the same leading axes."""
+    if a[:1].size == 0 or a.shape[-2] * a.shape[-1] * b.shape[-1] <= SMALL:
+        return a @ b
+    if a.ndim == 2:
+        return product(a, b)
+    return np.stack([products(x, y) for x, y in zip(a, b, strict=True)])

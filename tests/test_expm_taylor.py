@@ -1,0 +1,146 @@
+"""The kernel of expm's general path: its polynomials, its scaling, matrices that are hard."""
+
+from math import factorial
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.linalg
+from oracles import complex_normal
+
+from unitarygraph.ops import expm_taylor
+from unitarygraph.ops.expm_taylor import LIMITS, POLYNOMIALS, path_exponential
+
+DTYPES = ["float32", "float64"]
+
+
+def exact(a, e):
+    """Exp A and L_A(E) by mpmath's Taylor series of the block matrix."""
+    n = len(a)
+    block = np.block([[a, e], [np.zeros_like(a), a]])
+    with mpmath.workdps(60 + int(np.linalg.norm(a))):
+        rows = mpmath.expm(mpmath.matrix(block.tolist()), method="taylor").tolist()
+    values = np.array(rows, dtype=complex).reshape(2 * n, 2 * n)
+    return values[:n, :n], values[:n, n:]
+
+
+def error(value, reference):
+    return np.linalg.norm(value - reference) / np.linalg.norm(reference)
+
+
+@pytest.mark.parametrize("degree", POLYNOMIALS)
+def test_polynomials_are_taylors(degree):
+    """A nilpotent Jordan block turns a polynomial's value into its coefficients."""
+    polynomial = POLYNOMIALS[degree]
+    shift = np.eye(25, k=1)
+    powers = np.stack([np.linalg.matrix_power(shift, p) for p in polynomial.powers])[:, None]
+    value = expm_taylor.evaluate(polynomial, powers, 0, 0)[0]
+    expected = [1 / factorial(p) if p <= degree else 0 for p in range(25)]
+    np.testing.assert_allclose(value[0], expected, rtol=3e-15, atol=3e-18)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("degree", POLYNOMIALS)
+def test_limits_keep_the_derivative_to_rounding(degree, dtype):
+    """Sum of k |c_k| limit^(k-1) over log(e^{-x} T(x)) = sum c_k x^k is half an epsilon."""
+    with mpmath.workdps(60):
+        terms = 60
+        inverse = [mpmath.mpf(-1) ** i / mpmath.factorial(i) for i in range(terms)]
+        taylor = [1 / mpmath.factorial(i) if i <= degree else mpmath.mpf(0) for i in range(terms)]
+        p = [sum(inverse[j] * taylor[i - j] for j in range(i + 1)) for i in range(terms)]
+        log = [mpmath.mpf(0)] * terms
+        for k in range(1, terms):
+            log[k] = p[k] - sum(j * log[j] * p[k - j] for j in range(1, k)) / k
+        limit = dict(LIMITS[dtype])[degree]
+        bound = sum(k * abs(log[k]) * mpmath.mpf(limit) ** (k - 1) for k in range(1, terms))
+        half = np.finfo(dtype).eps / 2
+        assert 0.9 * half < bound < 1.01 * half
+
+
+def at_limits():
+    """Norms just below and above each limit, of either dtype."""
+    return sorted(f * limit for rows in LIMITS.values() for _, limit in rows for f in (0.99, 1.2))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("norm", at_limits())
+def test_every_degree_against_many_digits(norm, dtype, rng):
+    a, e = complex_normal(rng, 4, 4), complex_normal(rng, 4, 4)
+    a *= norm / np.linalg.norm(a, 2)
+    a, e = a.astype(np.result_type(dtype, 1j)), e.astype(np.result_type(dtype, 1j))
+    value, derivative = exact(a.astype(complex), e.astype(complex))
+    bound = 20 * np.finfo(dtype).eps * (1 + norm)
+    assert error(path_exponential(a, ()), value) < bound
+    assert error(path_exponential(a, (e,)), derivative) < bound
+
+
+HARD = {
+    "ward": [[-49.0, 24], [-64, 31]],
+    "ward, symmetric": [[4.0, 2, 0], [1, 4, 1], [1, 1, 4]],
+    "ward, large": [[-131.0, 19, 18], [-390, 56, 54], [-387, 57, 52]],
+    "nilpotent": [[0.0, 1e6, 3], [0, 0, -2e5], [0, 0, 0]],
+    "graded": [[-1.0, 1e3, 1], [0, -2, 1e3], [0, 0, -3]],
+    "zero": [[0.0, 0], [0, 0]],
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", HARD)
+def test_hard_matrices(name, dtype, rng):
+    a = np.array(HARD[name], dtype)
+    e = rng.standard_normal(a.shape).astype(dtype)
+    value, derivative = exact(a.astype(float), e.astype(float))
+    # Where all is well conditioned SciPy's error is rounding's; the condition number says it.
+    condition = scipy.linalg.expm_cond(a.astype(float)) if name != "zero" else 1
+    bound = 20 * np.finfo(dtype).eps * max(1, condition)
+    assert error(path_exponential(a, ()), value) < bound
+    assert error(path_exponential(a, (e,)), derivative) < bound
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "float32", "float64"])
+def test_scaling_by_the_norm_that_counts(dtype, rng):
+    """Of a random matrix the 1-norm is 16 times the 2-norm; it would cost four squarings more."""
+    n = 256
+    a = rng.standard_normal((n, n)) + 1j * rng.standard_normal((n, n))
+    a = a if dtype.startswith("complex") else np.sqrt(2) * a.real
+    a = (a / np.sqrt(2 * n)).astype(dtype)
+    norm, degree, _, squarings = expm_taylor.scaling(a)
+    assert np.linalg.norm(a, 2) * 0.95 < norm < 1.15 * np.linalg.norm(a, 2)
+    assert degree == 18
+    assert squarings == (0 if a.real.dtype == np.float32 else 2)
+    reference = scipy.linalg.expm(a.astype(complex))
+    assert error(path_exponential(a, ()), reference) < 50 * np.finfo(dtype).eps
+
+
+def test_a_scale_of_the_direction_comes_back_exactly(rng):
+    a, e = rng.standard_normal((5, 5)), rng.standard_normal((5, 5))
+    plain = path_exponential(a, (e,))
+    for scale in (2.0**-900, 2.0**900):
+        np.testing.assert_array_equal(path_exponential(a, (scale * e,)), scale * plain)
+    np.testing.assert_array_equal(path_exponential(a, (0 * e,)), 0)
+    np.testing.assert_array_equal(path_exponential(a, (e, 0 * e)), 0)
+
+
+def test_large_norms_overflow_to_what_is_no_number_only_where_they_must():
+    with np.errstate(all="ignore"):
+        assert path_exponential(np.array([[-1e300]]), ())[0, 0] == 0
+        assert not np.isfinite(path_exponential(np.array([[1e300]]), ())).any()
+        big = np.full((2, 2), np.finfo("float64").max)
+        assert not np.isfinite(path_exponential(big, ())).any()
+    turn = path_exponential(np.array([[0, -1e4], [1e4, 0]]), ())
+    np.testing.assert_allclose(
+        turn, [[np.cos(1e4), -np.sin(1e4)], [np.sin(1e4), np.cos(1e4)]], atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_higher_orders_are_blocks_of_the_literal_exponential(k, rng):
+    a, *e = (complex_normal(rng, 3, 3) for _ in range(k + 1))
+    size = 3 * (k + 1)
+    literal = np.zeros((size, size), complex)
+    for i in range(k + 1):
+        literal[3 * i : 3 * i + 3, 3 * i : 3 * i + 3] = a
+    for i in range(k):
+        literal[3 * i : 3 * i + 3, 3 * i + 3 : 3 * i + 6] = e[i]
+    expected = scipy.linalg.expm(literal)[:3, -3:]
+    np.testing.assert_allclose(path_exponential(a, tuple(e)), expected, rtol=1e-11, atol=1e-12)

@@ -1,0 +1,55 @@
+"""Products of NumPy matrices by SciPy's BLAS, which all kernels share with its LAPACK.
+
+NumPy and SciPy bring a BLAS each, with threads of its own that wait in a busy loop. Where a kernel
+goes back and forth between the two, threads of one wait while those of the other work: on two cores
+a step of 0.5 ms then takes a time slice of 8. SciPy's is column-major, so a row-major matrix is
+handed over as its transpose, which costs nothing.
+"""
+
+from functools import cache
+
+from scipy.linalg import blas, lapack
+
+# Up to this many multiplications OpenBLAS starts no threads, and NumPy's call is the shorter one.
+SMALL = 32**3
+
+
+@cache
+def blas_function(name, dtype):
+    """A function of BLAS for a dtype's name."""
+    return blas.get_blas_funcs(name, dtype=dtype)
+
+
+@cache
+def lapack_function(name, dtype):
+    """A function of LAPACK for a dtype's name."""
+    return lapack.get_lapack_funcs(name, dtype=dtype)
+
+
+def product(a, b, out=None, add=False):
+    """A B, into ``out`` or added to what is there.
+
+    ``out`` must be row-major, of the dtype of A and B, and no part of them.
+    """
+    if out is None and a.size * b.shape[1] <= SMALL:
+        return a @ b
+    gemm = blas_function("gemm", a.dtype.name)
+    # (A B)^T = B^T A^T.
+    if out is None:
+        return gemm(1, b.T, a.T).T
+    gemm(1, b.T, a.T, float(add), out.T, overwrite_c=True)
+    return out
+
+
+def product_hconj(a, b):
+    """A B^H."""
+    if a.size * len(b) <= SMALL:
+        return a @ b.conj().T
+    return blas_function("gemm", a.dtype.name)(1, b.T, a.T, trans_a=2).T
+
+
+def hconj_product(a, b):
+    """A^H B."""
+    if b.size * a.shape[1] <= SMALL:
+        return a.conj().T @ b
+    return blas_function("gemm", a.dtype.name)(1, b.T, a.T, trans_b=2).T
