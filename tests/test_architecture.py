@@ -125,6 +125,21 @@ def test_import_loads_no_backend():
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("first", ["unitarygraph", "pytensor.link.jax.dispatch"])
+def test_kernels_follow_the_backend(first):
+    """They are registered with PyTensor's dispatch, whichever of the two is imported first."""
+    pytest.importorskip("jax")
+    code = (
+        f"import sys, {first}; before = 'unitarygraph.link.jax' in sys.modules; "
+        "import unitarygraph, pytensor.link.jax.dispatch; "
+        "print(before, 'unitarygraph.link.jax' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["False", "True"]
+
+
 def test_models_refuses_to_be_imported_by_its_folder_name():
     result = subprocess.run(
         [sys.executable, "-c", "import models"],

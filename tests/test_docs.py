@@ -7,7 +7,7 @@ import pytensor
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/wrong-graph.md"]
+PAGES = ["README.md", "docs/wrong-graph.md", "docs/backends.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -104,11 +104,7 @@ def train(
         console.print(f"stopped at once; {again}", soft_wrap=True, highlight=False)
         raise typer.Exit(130) from None
     except NotImplementedError as error:
-        print(
-            f"error: backend {settings.backend} cannot run {settings.model}: {error}",
-            file=sys.stderr,
-        )
-        raise typer.Exit(1) from None
+        raise refusal_of(settings, error) from None
     except NotFinite as stop:
         Console(stderr=True).print(f"error: {stop}", soft_wrap=True, highlight=False)
         raise typer.Exit(3) from None
@@ -127,7 +123,10 @@ def evaluate(
     with errors_in_words():
         run = RunDirectory(directory)
         program = prepare(run.settings(backend=backend))
-        step, scalars = evaluate_run(run, program, console)
+        try:
+            step, scalars = evaluate_run(run, program, console)
+        except NotImplementedError as error:
+            raise refusal_of(program.settings, error) from None
     row = {f"eval_{k}" if k != "unitarity" else k: v for k, v in scalars.items()}
     console.print(tables.numbers_table([{"step": step, **row}], program.task.baseline))
 
@@ -206,6 +205,14 @@ def resumed(run: RunDirectory, names: dict[str, Any], options: dict[str, Any]) -
 def console_for_output() -> Console:
     """Return the console on stdout; where that is no terminal, lines are not cut at 80 columns."""
     return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def refusal_of(settings: Settings, error: NotImplementedError) -> typer.Exit:
+    """Say which backend cannot run which model, and return the exit."""
+    print(
+        f"error: backend {settings.backend} cannot run {settings.model}: {error}", file=sys.stderr
+    )
+    return typer.Exit(1)
 
 
 @contextmanager

@@ -10,7 +10,11 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.util import find_spec
 
-KERNELS = {"pytensor.link.numba.dispatch": "unitarygraph.link.numba"}
+KERNELS = {
+    "pytensor.link.numba.dispatch": "unitarygraph.link.numba",
+    "pytensor.link.jax.dispatch": "unitarygraph.link.jax",
+    "pytensor.link.pytorch.dispatch": "unitarygraph.link.pytorch",
+}
 
 
 class _LoaderWithKernels(Loader):

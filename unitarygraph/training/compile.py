@@ -15,7 +15,7 @@ from unitarygraph import models, tasks
 from unitarygraph.checks import unitarity
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Arrays, Task
-from unitarygraph.training.backends import mode_of
+from unitarygraph.training.backends import limits_in_words, prepare_backend
 from unitarygraph.training.optimizers import training_updates
 from unitarygraph.training.settings import Settings
 
@@ -34,7 +34,7 @@ class Program:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.mode = mode_of(settings.backend)
+        self.mode = prepare_backend(settings.backend, settings.dtype)
         self.task: Task = tasks.build(settings.task, **settings.task_options)
         model_seed, stream_seed = np.random.SeedSequence(settings.training.seed).spawn(2)
         self.model: Model = models.build(
@@ -62,10 +62,11 @@ class Program:
         Backends compile at the first call, so one call each is made; the values of all
         shared variables are put back after it, and the training stream is not touched.
         """
-        before = self.values()
         training = self.settings.training
         stream = self.task.batches(0, training.batch, self.settings.dtype)
-        self.step(*next(stream))
+        with limits_in_words(self.settings.backend):
+            before = self.values()
+            self.step(*next(stream))
         self.restore(before)
         self.compile_evaluation()
 
@@ -75,7 +76,8 @@ class Program:
         for batch in self._evaluation_batches():
             if batch[0].shape[1] not in sizes:
                 sizes.add(batch[0].shape[1])
-                self._evaluate_batch(batch)
+                with limits_in_words(self.settings.backend):
+                    self._evaluate_batch(batch)
 
     def step(self, *batch: np.ndarray) -> Scalars:
         """Make one training step; return the batch's loss (before it) and metrics."""
@@ -108,7 +110,7 @@ class Program:
     def values(self) -> dict[str, Value]:
         """Return copies of the values of all shared variables, by name."""
         self._compile_step()
-        return {name: _copied(variable.get_value()) for name, variable in self.shared.items()}
+        return {name: _value_of(variable) for name, variable in self.shared.items()}
 
     def restore(self, values: dict[str, Value]) -> None:
         """Set all shared variables; ValueError where names, shapes or dtypes do not fit."""
@@ -118,14 +120,14 @@ class Program:
                 f"state: expected the variables {sorted(self.shared)}, got {sorted(values)}"
             )
         for name, value in values.items():
-            self.shared[name].set_value(_checked(name, value, self.shared[name].get_value()))
+            self.shared[name].set_value(_checked(self.shared[name], value))
 
     def restore_parameters(self, values: dict[str, Value]) -> None:
         """Set the model's parameters alone from a state that may hold more."""
         for name in (p.name for p in self.model.params):
             if name not in values:
                 raise ValueError(f"state: expected a variable {name!r}, got {sorted(values)}")
-            self.shared[name].set_value(_checked(name, values[name], self.shared[name].get_value()))
+            self.shared[name].set_value(_checked(self.shared[name], values[name]))
 
     def not_finite(self) -> str | None:
         """Return the name of a shared variable with NaN or infinity, None if there is none."""
@@ -202,20 +204,27 @@ class Program:
         return {name: float(value) for name, value in zip(self.names, outputs, strict=True)}
 
 
-def _copied(value: Value) -> Value:
-    if isinstance(value, np.random.Generator):
-        copy = np.random.Generator(type(value.bit_generator)())
-        copy.bit_generator.state = value.bit_generator.state
-        return copy
-    return np.array(value)
-
-
-def _checked(name: str, value: Value, current: np.ndarray) -> Value:
+def _value_of(variable: SharedVariable) -> Value:
+    """Copy of what a shared variable holds; JAX may hold it as its own array, and narrower."""
+    value = variable.get_value()
     if isinstance(value, np.random.Generator):
         return _copied(value)
-    if value.shape != current.shape or value.dtype != current.dtype:
+    return np.array(value, dtype=variable.type.dtype)
+
+
+def _copied(generator: np.random.Generator) -> np.random.Generator:
+    copy = np.random.Generator(type(generator.bit_generator)())
+    copy.bit_generator.state = generator.bit_generator.state
+    return copy
+
+
+def _checked(variable: SharedVariable, value: Value) -> Value:
+    if isinstance(value, np.random.Generator):
+        return _copied(value)
+    dtype, shape = variable.type.dtype, variable.get_value(borrow=True).shape
+    if value.shape != shape or value.dtype != dtype:
         raise ValueError(
-            f"state: {name} must be {current.dtype} of shape {current.shape}, "
+            f"state: {variable.name} must be {dtype} of shape {shape}, "
             f"got {value.dtype} of shape {value.shape}"
         )
     return np.array(value)

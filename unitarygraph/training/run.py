@@ -29,13 +29,19 @@ def execute(run: RunDirectory, program: Program, console: Console) -> list[Row]:
     """
     settings, baseline = program.settings, program.task.baseline
     progress = Progress(console, settings.training.steps, baseline)
-    with pytensor.config.change_flags(floatX=settings.dtype), resources(settings.training.blas_threads):
+    with (
+        pytensor.config.change_flags(floatX=settings.dtype),
+        resources(settings.training.blas_threads),
+    ):
         with progress.compiling(f"{settings.model} for {settings.task} ({settings.backend})"):
             program.compile()
         checkpoint = run.load_checkpoint()
         try:
             with progress.training(checkpoint.step if checkpoint else 0):
-                return train(program, run, progress)
+                rows = train(program, run, progress)
+            # JAX leaves arrays of its own in the variables that it updates.
+            program.restore(program.values())
+            return rows
         finally:
             draw(run, settings, baseline)
 
@@ -51,7 +57,10 @@ def evaluate(run: RunDirectory, program: Program, console: Console) -> tuple[int
         raise FileNotFoundError(f"{run.path} has no checkpoint yet")
     program.restore_parameters(checkpoint.values)
     progress = Progress(console, settings.training.steps, program.task.baseline)
-    with pytensor.config.change_flags(floatX=settings.dtype), resources(settings.training.blas_threads):
+    with (
+        pytensor.config.change_flags(floatX=settings.dtype),
+        resources(settings.training.blas_threads),
+    ):
         with progress.compiling(f"the evaluation of {settings.model} for {settings.task}"):
             program.compile_evaluation()
         scalars = program.evaluate()

@@ -1,0 +1,79 @@
+"""What every `MatrixOp` has in common: shapes, planes, matrices that are not finite."""
+
+from math import prod
+
+from unitarygraph.link.array.table import ENTRYWISE, REFUSED, kernel_of
+
+
+def output_shapes(op, shapes):
+    """Shapes of the outputs from those of the inputs; ValueError where they do not fit."""
+    slots_in, slots_out = op.slots
+    length = op._bind(shapes)
+    batches = [tuple(s[: len(s) - slot.ndim]) for slot, s in zip(slots_in, shapes, strict=True)]
+    for name, shape, batch in zip(op.arguments, shapes, batches, strict=True):
+        if batch != batches[0]:
+            raise ValueError(
+                f"{op.title}: {name} must have batch axes {batches[0]}, got shape {tuple(shape)}"
+            )
+    return [(*batches[0], *slot.core_shape(length)) for slot in slots_out]
+
+
+def evaluate(xp, op, inputs):
+    """Outputs as stored, and which matrices of the batch the Op refuses (None: it refuses none).
+
+    Matrices with NaN or an infinity are computed as zeros and come out as NaN.
+    """
+    slots_in, slots_out = op.slots
+    shapes = output_shapes(op, [tuple(x.shape) for x in inputs])
+    if not any(map(prod, shapes)):
+        return [xp.zeros(shape, like=inputs[0]) for shape in shapes], None
+    kernel, masks = kernel_of(op), type(op) not in ENTRYWISE
+    if masks:
+        finite = [
+            all_over(xp, xp.isfinite(x), s.ndim) for x, s in zip(inputs, slots_in, strict=True)
+        ]
+        together = finite[0]
+        for other in finite[1:]:
+            together = together & other
+        inputs = [
+            xp.where(padded(together, slot.ndim), x, 0)
+            for x, slot in zip(inputs, slots_in, strict=True)
+        ]
+    arrays = [load(xp, slot, x) for x, slot in zip(inputs, slots_in, strict=True)]
+    values = kernel(xp, op, *arrays)
+    values = values if isinstance(values, tuple) else (values,)
+    refused = None
+    if type(op) in REFUSED:
+        refused = REFUSED[type(op)](xp, op, arrays, values) & together
+    outputs = [store(xp, slot, value) for slot, value in zip(slots_out, values, strict=True)]
+    if masks:
+        outputs = [
+            xp.where(padded(together, slot.ndim), out, float("nan"))
+            for slot, out in zip(slots_out, outputs, strict=True)
+        ]
+    return outputs, refused
+
+
+def load(xp, slot, x):
+    """Matrices of an input, complex where the slot asks for it."""
+    if slot.stacked:
+        index = (..., 0, *(slice(None),) * len(slot.letters))
+        return xp.complex(x[index], x[(..., 1, *index[2:])])
+    return xp.complex(x, xp.zeros_like(x)) if slot.kind == "Z" else x
+
+
+def store(xp, slot, value):
+    """Output of matrices, without the imaginary part where the slot is real."""
+    if not slot.stacked:
+        return xp.real(value)
+    return xp.stack([xp.real(value), xp.imag(value)], -slot.ndim)
+
+
+def all_over(xp, condition, axes):
+    """Whether a condition holds over the last so many axes."""
+    return xp.all(condition, tuple(range(-axes, 0))) if axes else condition
+
+
+def padded(condition, axes):
+    """A condition on the batch with so many axes of length one behind."""
+    return condition[(..., *(None,) * axes)]

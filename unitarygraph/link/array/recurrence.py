@@ -1,0 +1,115 @@
+"""The recurrence and its gradient as loops over time, in complex (or real) arithmetic."""
+
+from unitarygraph.link.array.products import hconj
+from unitarygraph.ops.activations import MODRELU_EPS
+
+
+def forward(xp, op, drive, W, h0, bias, mask):
+    """`Recurrence`: states, last state and moduli."""
+    shapes = [tuple(v.shape) for v in (drive, W, h0, bias, mask)]
+    op.sizes(shapes)
+    stacked = op.field == "complex"
+    matrix = matrices(xp, W, stacked)
+
+    def step(h, given):
+        z = h @ matrix + matrices(xp, given[0], stacked)
+        new, modulus = activate(xp, op, z, bias)
+        h = xp.where(given[1][:, None], new, h) if op.masked else new
+        return h, (planes(xp, h, stacked), *modulus)
+
+    given = (drive, mask) if op.masked else (drive,)
+    last, (states, *moduli) = xp.scan(step, matrices(xp, h0, stacked), given)
+    return states, planes(xp, last, stacked), *(moduli or [xp.zeros((0, 0, 0), like=drive)])
+
+
+def backward(xp, op, drive, W, h0, bias, mask, states, moduli, states_bar, last_bar):
+    """`RecurrenceGrad`: cotangents of drive, W, h0 and bias."""
+    stacked = op.field == "complex"
+    has_bias = op.activation == "modrelu"
+    start, adjoint = matrices(xp, h0, stacked), hconj(xp, matrices(xp, W, stacked))
+    before = xp.concatenate([h0[None], states])[:-1]
+    given = {"state": states, "before": before}
+    if has_bias and stacked:
+        given["modulus"] = moduli
+    if op.masked:
+        given["keep"] = mask
+    if op.from_states:
+        given["bar"] = states_bar
+    names = tuple(given)
+
+    def step(carry, arrays):
+        h_bar, W_bar, bias_bar = carry
+        at = dict(zip(names, arrays, strict=True))
+        if op.from_states:
+            h_bar = h_bar + matrices(xp, at["bar"], stacked)
+        h = matrices(xp, at["state"], stacked)
+        z_bar, b_bar = slope(xp, op, h, h_bar, bias, at.get("modulus"))
+        if op.masked:
+            keep = at["keep"][:, None]
+            z_bar = xp.where(keep, z_bar, 0)
+            b_bar = xp.where(keep, b_bar, 0) if has_bias else b_bar
+        W_bar = W_bar + hconj(xp, matrices(xp, at["before"], stacked)) @ z_bar
+        if has_bias:
+            bias_bar = bias_bar + xp.sum(b_bar, 0)
+        through = z_bar @ adjoint
+        h_bar = xp.where(keep, through, h_bar) if op.masked else through
+        return (h_bar, W_bar, bias_bar), planes(xp, z_bar, stacked)
+
+    h_bar = matrices(xp, last_bar, stacked) if op.from_last else xp.zeros_like(start)
+    carry = (h_bar, xp.zeros_like(adjoint), xp.zeros_like(bias))
+    (h0_bar, W_bar, bias_bar), drive_bar = xp.scan(step, carry, tuple(given.values()), reverse=True)
+    return drive_bar, planes(xp, W_bar, stacked), planes(xp, h0_bar, stacked), bias_bar
+
+
+def activate(xp, op, z, bias):
+    """f(z), and in a tuple the modulus where the backward pass reads it."""
+    if op.activation != "modrelu":
+        return split(xp, lambda x: SPLIT[op.activation](xp, x), z), ()
+    if op.field == "real":
+        return xp.sign(z) * xp.maximum(xp.abs(z) + bias, xp.zeros_like(z)), ()
+    x, y = xp.real(z), xp.imag(z)
+    m = xp.sqrt(x * x + y * y + MODRELU_EPS)
+    return z * (xp.maximum(m + bias, xp.zeros_like(m)) / m), (m,)
+
+
+def slope(xp, op, h, h_bar, bias, m):
+    """Cotangents of z and, entry by entry, of the bias, from h = f(z)."""
+    if op.activation != "modrelu":
+        return split(xp, lambda x, g: SLOPE[op.activation](xp, x, g), h, h_bar), None
+    if op.field == "real":
+        return xp.where(h == 0, 0, h_bar), xp.sign(h) * h_bar
+    dead = m + bias <= 0
+    scale = xp.where(dead, 1, m + bias) / m
+    # z = h / scale; d modrelu: s z_bar - b/m^3 z Re(conj(z) h_bar), zero where dead.
+    along = (xp.real(h) * xp.real(h_bar) + xp.imag(h) * xp.imag(h_bar)) / (scale * m)
+    z_bar = scale * h_bar - bias / (m * m) * (h / scale) * along
+    return xp.where(dead, 0, z_bar), xp.where(dead, 0, along)
+
+
+SPLIT = {
+    "relu": lambda xp, x: xp.where(x <= 0, 0, x),
+    "tanh": lambda xp, x: xp.tanh(x),
+    "identity": lambda xp, x: x,
+}
+SLOPE = {
+    "relu": lambda xp, h, g: xp.where(h > 0, g, h * 0),
+    "tanh": lambda xp, h, g: (1 - h * h) * g,
+    "identity": lambda xp, h, g: g,
+}
+
+
+def split(xp, f, *arrays):
+    """``f`` on real arrays, or on real and imaginary parts apart."""
+    if not xp.is_complex(arrays[0]):
+        return f(*arrays)
+    return xp.complex(f(*map(xp.real, arrays)), f(*map(xp.imag, arrays)))
+
+
+def matrices(xp, a, stacked):
+    """Complex matrix of a stacked one; a real one as it is."""
+    return xp.complex(a[0], a[1]) if stacked else a
+
+
+def planes(xp, z, stacked):
+    """Inverse of `matrices`."""
+    return xp.stack([xp.real(z), xp.imag(z)], 0) if stacked else z

@@ -1,0 +1,29 @@
+"""The recurrence on JAX: one `jax.lax.scan` forward, one backward."""
+
+from pytensor.link.jax.dispatch.basic import jax_funcify
+
+from unitarygraph.link.array.recurrence import backward, forward
+from unitarygraph.link.jax import namespace
+from unitarygraph.link.jax.precision import arrays_of
+from unitarygraph.ops.recurrence import Recurrence
+from unitarygraph.ops.recurrence_grad import RecurrenceGrad
+
+
+@jax_funcify.register(Recurrence)
+def jax_recurrence(op, node, **kwargs):
+    """`Recurrence`; JAX itself differentiates it in every direction."""
+
+    def recurrence(*inputs):
+        return forward(namespace, op, *arrays_of(op, node, inputs))
+
+    return recurrence
+
+
+@jax_funcify.register(RecurrenceGrad)
+def jax_recurrence_grad(op, node, **kwargs):
+    """`RecurrenceGrad`."""
+
+    def recurrence_grad(*inputs):
+        return backward(namespace, op, *arrays_of(op, node, inputs))
+
+    return recurrence_grad

@@ -1,0 +1,23 @@
+"""Every `MatrixOp` on PyTorch."""
+
+from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
+
+from unitarygraph.link.array.matrix_op import evaluate
+from unitarygraph.link.array.table import kernel_of
+from unitarygraph.link.pytorch import namespace
+from unitarygraph.link.pytorch.opaque import opaque
+from unitarygraph.stacked.matrix_op import MatrixOp
+
+
+@pytorch_funcify.register(MatrixOp)
+def pytorch_matrix_op(op, node, **kwargs):
+    """Function of any MatrixOp."""
+    kernel_of(op)
+
+    def kernel(*inputs):
+        outputs, refused = evaluate(namespace, op, inputs)
+        if refused is not None and refused.any():
+            raise ValueError(f"{op.title}: {op.refusal}")
+        return outputs
+
+    return opaque(op, kernel)
