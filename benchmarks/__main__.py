@@ -1,48 +1,76 @@
-"""``python -m benchmarks NAME [--json FILE]``, NAME one of `BENCHMARKS` or ``all``."""
+"""``python -m benchmarks NAME [--json FILE]``, NAME one of `BENCHMARKS`, ``all`` or ``page``."""
 
 import argparse
 import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.timing import machine, print_rows
+from benchmarks.machine import cores, machine, use_threads
+from benchmarks.page import load, write
+from benchmarks.rows import as_json, summary, table
 
-BENCHMARKS = ("expm_skew", "train_step")
+BENCHMARKS = (
+    "expm_skew",
+    "expm_general",
+    "recurrence_complex",
+    "recurrence_real",
+    "train_step",
+    "memory",
+    "compile",
+    "retractions",
+    "scaling",
+)
 
 
-def run_here(name):
+def run_here(name, quick):
     """Run one benchmark in this process, print its table, return its figures."""
     module = import_module(f"benchmarks.{name}")
-    rows = module.run()
-    print_rows(module.__doc__.splitlines()[0], rows)
-    return {name: [asdict(row) for row in rows]}
+    rows = module.run(quick=quick)
+    print(f"\n### {module.__doc__.splitlines()[0]}\n\n{table(rows)}", flush=True)
+    return {name: [as_json(row) for row in rows]}
 
 
-def run_apart(name):
+def run_apart(name, options):
     """Run one benchmark in a process of its own: memory and threads of one change the next."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"
-        subprocess.run([sys.executable, "-m", "benchmarks", name, "--json", str(file)], check=True)
-        figures = json.loads(file.read_text())
-    return {name: figures[name]}
+        command = [sys.executable, "-m", "benchmarks", name, "--json", str(file)]
+        command += ["--threads", str(options.threads)] + ["--quick"] * options.quick
+        subprocess.run(command, check=True)
+        return {name: json.loads(file.read_text())[name]}
+
+
+def arguments():
+    """The command line's parser."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=[*BENCHMARKS, "all", "page"])
+    parser.add_argument("--json", type=Path, help="file to write figures to; page reads it")
+    parser.add_argument("--threads", type=int, default=cores(), help="threads of every contender")
+    parser.add_argument("--quick", action="store_true", help="smallest case, one repeat")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="where page writes")
+    return parser
 
 
 def main():
     """Run the benchmarks named, print their tables and write them as JSON where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=[*BENCHMARKS, "all"])
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser = arguments()
     options = parser.parse_args()
-    figures = {"machine": machine()}
+    if options.name == "page":
+        if options.json is None:
+            parser.error("page: --json FILE must name the figures of `all`")
+        write(json.loads(options.json.read_text()), options.docs)
+        return
+    use_threads(options.threads)
+    figures = {"machine": machine(), "command": "python -m benchmarks all --json figures.json"}
     if options.name == "all":
         for name in BENCHMARKS:
-            figures |= run_apart(name)
+            figures |= run_apart(name, options)
+        print(f"\n### All targets\n\n{summary(load(figures))}")
     else:
-        figures |= run_here(options.name)
+        figures |= run_here(options.name, options.quick)
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
