@@ -10,6 +10,7 @@ from oracles import complex_normal, tolerance
 import unitarygraph as ug
 from unitarygraph import stacked
 from unitarygraph.fields import algebra
+from unitarygraph.stacked import lapack
 
 DTYPES = ["float32", "float64"]
 
@@ -173,3 +174,45 @@ def test_rank_deficient_polar_has_a_value(rng):
     u, p = map(stacked.to_complex, apply(ug.polar, z))
     assert defect(u) < 1e-13
     np.testing.assert_allclose(u @ p, z, atol=1e-13)
+
+
+NEAR = {"tangent step": 0.3, "long tangent step": 30.0, "scaled": 0.3}
+
+
+@pytest.mark.parametrize("kind", NEAR)
+@pytest.mark.parametrize("shape", [(1, 1), (5, 5), (40, 40), (40, 7)])
+@pytest.mark.parametrize("field", ["complex", "real"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_factors_through_the_gram_matrix(kind, shape, field, dtype, rng):
+    """Steps from orthonormal columns go another way than the rest, to the same factors."""
+    z = complex_normal(rng, shape[0], shape[0])
+    z = z if field == "complex" else z.real
+    turn = NEAR[kind] * skew(z) / np.linalg.norm(z, 2)
+    a = np.linalg.qr(z)[0][:, : shape[1]]
+    a = (a + turn @ a) * (1e10 if kind == "scaled" else 1)
+    name = np.result_type(dtype, "complex64").name if field == "complex" else dtype
+    found = lapack.cholesky_qr(a.astype(name))
+    assert (found is None) == (np.linalg.cond(a) ** 2 > lapack.WELL)
+    load, scale = algebra(field).to_numpy, np.abs(a).max()
+    q, r = (load(x) for x in apply(lambda x: ug.qr(x, field), a, dtype, field))
+    u, p = (load(x) for x in apply(lambda x: ug.polar(x, field), a, dtype, field))
+    eps = 40 * shape[0] * np.finfo(dtype).eps
+    assert max(defect(q), defect(u)) < eps
+    np.testing.assert_allclose(q @ r, a, atol=eps * scale)
+    np.testing.assert_allclose(u @ p, a, atol=eps * scale)
+    np.testing.assert_allclose(u, scipy.linalg.polar(a)[0], atol=eps)
+    np.testing.assert_array_equal(r, np.triu(r))
+    assert (np.diagonal(r).real > 0).all()
+
+
+@pytest.mark.parametrize("field", ["complex", "real"])
+def test_newton_schulz_of_what_stays_on_the_manifold_has_the_same_gradient(field, rng):
+    x, g = (rng.normal(size=algebra(field).storage_shape((4, 4))) for _ in range(2))
+
+    def gradient(a, on_manifold):
+        u = ug.expm(algebra(field).skew_hermitian(a), field=field)
+        return pt.grad((ug.newton_schulz(u, field, on_manifold) * g).sum(), a)
+
+    a = pt.tensor("a", dtype="float64", shape=x.shape)
+    f = pytensor.function([a], [gradient(a, False), gradient(a, True)], mode="FAST_COMPILE")
+    np.testing.assert_allclose(*f(x), atol=1e-13)

@@ -9,9 +9,11 @@ from pytensor.compile.mode import get_mode
 
 import unitarygraph as ug
 from unitarygraph import stacked
+from unitarygraph.fields import algebra
 from unitarygraph.ops.expm_path import ExpmPath
 from unitarygraph.ops.expm_skew import ExpmSkew, SkewFrechet
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.products import MatMul
 
 X = stacked.matrix("x", (4, 4), "float64")
 Y = stacked.matrix("y", (4, 4), "float64")
@@ -153,3 +155,26 @@ def test_real_orthogonal_matrices_use_pytensors_own_key(rng):
     r = rng.standard_normal((4, 4))
     value = pytensor.function([R], q, mode="FAST_COMPILE")(r)
     np.testing.assert_allclose(f(r), value.T, atol=1e-14)
+
+
+@pytest.mark.parametrize("field", ["complex", "real"])
+@pytest.mark.parametrize("sides", [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("n", [4, 40])
+def test_products_take_transposes_upon_themselves(sides, field, n, rng):
+    """Below and above the size at which SciPy's BLAS takes over; batches too."""
+    matrices = algebra(field)
+    shape = (None, *matrices.storage_shape((None, None)))
+    a, b = (pt.tensor(name, dtype="float64", shape=shape) for name in "ab")
+    factors = [matrices.hconj(x) if side else x for x, side in zip((a, b), sides, strict=True)]
+    f = pytensor.function([a, b], matrices.matmul(*factors), mode="FAST_RUN")
+    assert [n.op for n in f.maker.fgraph.apply_nodes if isinstance(n.op, MatrixOp)] == [
+        MatMul(field, *sides)
+    ]
+    given = complex_normal(rng, 2, n, n + 1), complex_normal(rng, 2, n + 1, n + 2)
+    given = [z if field == "complex" else z.real for z in given]
+    x, y = (
+        np.swapaxes(z.conj(), -1, -2) if side else z for z, side in zip(given, sides, strict=True)
+    )
+    expected = given[0] @ given[1]
+    value = f(matrices.from_numpy(x), matrices.from_numpy(y))
+    np.testing.assert_allclose(value, matrices.from_numpy(expected), atol=1e-12)

@@ -5,6 +5,7 @@ SKEW_SYMMETRIC and PyTensor's own ORTHOGONAL of plain real ones. The rewrites ru
 canonical ones in every mode; ``mode.excluding("unitarygraph")`` leaves them out:
 
 - ``hconj(hconj(x))`` becomes ``x``;
+- a product takes the conjugate transposes of its factors upon itself;
 - ``expm`` of a skew-Hermitian matrix, and its derivative, take the eigenvalue path;
 - ``U^H U`` and ``U U^H`` of a unitary U become the identity. A deviation from unitarity is therefore
   measured on values (`unitarygraph.unitarity`), not in a graph that knows better.
@@ -21,7 +22,7 @@ from pytensor.assumptions import (
 from pytensor.graph.rewriting.basic import copy_stack_trace, node_rewriter
 from pytensor.scalar.basic import Add, Mul, Neg, Sub, TrueDiv
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.rewriting.basic import register_canonicalize
+from pytensor.tensor.rewriting.basic import register_canonicalize, register_specialize
 
 from unitarygraph.fields import algebra
 from unitarygraph.ops.cayley import Cayley
@@ -165,11 +166,11 @@ def product_of_unitaries(op, node, feature, input_states):
     return all(state is FactState.TRUE for state in input_states)
 
 
-def register(*op_types):
-    """Register a rewrite of nodes with these Ops among the canonical ones, tagged unitarygraph."""
+def register(*op_types, phase=register_canonicalize):
+    """Register a rewrite of nodes with these Ops in one of PyTensor's phases, tagged unitarygraph."""
 
     def decorator(rewrite):
-        return register_canonicalize(node_rewriter(list(op_types))(rewrite), "unitarygraph")
+        return phase(node_rewriter(list(op_types))(rewrite), "unitarygraph")
 
     return decorator
 
@@ -203,6 +204,21 @@ def local_unitary_product(fgraph, node):
                 identity = pt.broadcast_to(identity, (*batch, *identity.shape))
             return [out.type.filter_variable(identity, allow_convert=True)]
     return None
+
+
+@register(MatMul, phase=register_specialize)
+def local_matmul_of_hconj(fgraph, node):
+    """hconj(A) B -> A^H B by BLAS, without a transpose in memory."""
+    op, factors = node.op, list(node.inputs)
+    sides = [op.left, op.right]
+    for i, factor in enumerate(factors):
+        if factor.owner is not None and factor.owner.op == HConj(op.field):
+            sides[i], factors[i] = not sides[i], factor.owner.inputs[0]
+    if sides == [op.left, op.right]:
+        return None
+    new = MatMul(op.field, *sides)(*factors)
+    copy_stack_trace(node.outputs[0], new)
+    return [new]
 
 
 @register(ExpmPath)

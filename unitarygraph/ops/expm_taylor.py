@@ -22,7 +22,7 @@ from math import ceil, floor, isfinite, log2
 
 import numpy as np
 
-from unitarygraph.stacked.blas import blas_function
+from unitarygraph.stacked.blas import blas_function, frobenius_norm, spectral_norm
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def path_exponential(a, directions):
 def scaling(a):
     """Norm of A, degree, its limit, and the number of squarings, None where there is no number."""
     limits = LIMITS[a.real.dtype.name]
-    norm = float(blas_of(a, "nrm2")(a.ravel()))
+    norm = frobenius_norm(a)
     # What degree 12 reaches needs no closer look than the Frobenius norm.
     if norm > limits[-2][1]:
         norm = min(norm, SAFETY * spectral_norm(a))
@@ -199,23 +199,6 @@ def squarings_spared(norm, sixth, limit):
     root = (SAFETY * spectral_norm(sixth)) ** (1 / 9) * norm ** (1 / 3)
     reach = min(limit / root, NORM_LIMIT / norm) if root else NORM_LIMIT / norm
     return max(0, floor(log2(reach)))
-
-
-def spectral_norm(a, steps=3):
-    """Estimate of the 2-norm of a row-major matrix from below, by power iteration on A^H A."""
-    gemv, nrm2 = blas_of(a, "gemv"), blas_of(a, "nrm2")
-    # No matrix is made to have this vector among its small singular ones.
-    v = np.cos(np.arange(1.0, len(a) + 1) ** 2).astype(a.dtype)
-    size = nrm2(v)
-    for _ in range(steps):
-        if not 0 < size < np.inf:
-            break
-        w = gemv(1, a.T, v / size, trans=1)
-        if not 0 < (size := nrm2(w)) < np.inf:
-            break
-        v = gemv(1, a.T, np.conj(w / size)).conj()
-        size = nrm2(v)
-    return float(size)
 
 
 def blas_of(a, name):

@@ -20,10 +20,15 @@ class NewtonSchulz(MatrixOp):
     Adjoint: :math:`\bar X = \frac32 \bar Y - \frac12 (\bar Y X^H X + X \bar Y^H X + X X^H \bar Y)`.
     """
 
+    __props__ = ("field", "on_manifold")
     title = "newton_schulz"
     arguments = ("X",)
     signature = "F(m,n)->F(m,n)"
     conditions = (("m >= n", "X must have at least as many rows as columns"),)
+
+    def __init__(self, field="complex", on_manifold=False):
+        self.on_manifold = on_manifold
+        super().__init__(field)
 
     def matrix(self, x):
         return step(x)
@@ -31,11 +36,15 @@ class NewtonSchulz(MatrixOp):
     def pullback(self, inputs, outputs, cotangents):
         (x,) = inputs
         (y_bar,) = cotangents
+        if self.on_manifold:
+            return [y_bar]
         return [NewtonSchulzDerivative(self.field)(x, y_bar)]
 
     def pushforward(self, inputs, outputs, tangents):
         (x,) = inputs
         (dx,) = tangents
+        if self.on_manifold:
+            return [dx]
         return [NewtonSchulzDerivative(self.field)(x, dx)]
 
 
@@ -77,7 +86,7 @@ class NewtonSchulzDerivative(MatrixOp):
         return total * np.asarray(-0.5, x.type.dtype)
 
 
-def newton_schulz(X, field="complex"):
+def newton_schulz(X, field="complex", on_manifold=False):
     r"""One step :math:`X (3 I - X^H X)/2` towards the polar factor of X, of X's shape and dtype.
 
     ``(..., 2, m, n)``, or ``(..., m, n)`` with ``field="real"``, m >= n. A deviation
@@ -85,8 +94,12 @@ def newton_schulz(X, field="complex"):
     leaves. Converges for singular values below :math:`\sqrt 3`. Gradients of any order. Raises
     ValueError for shapes, TypeError for dtypes. Source: Higham, Functions of Matrices (2008),
     section 8.3.
+
+    With ``on_manifold=True`` X must have orthonormal columns, but for rounding, whatever it is a
+    function of. All its tangents are then tangent to the manifold, where the step's derivative is
+    the identity: it is taken as such, which costs nothing.
     """
-    return NewtonSchulz(field)(X)
+    return NewtonSchulz(field, on_manifold)(X)
 
 
 def step(x):

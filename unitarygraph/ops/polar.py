@@ -2,8 +2,8 @@
 
 from unitarygraph.fields import algebra
 from unitarygraph.ops.lyapunov import Lyapunov
-from unitarygraph.stacked.blas import product
-from unitarygraph.stacked.lapack import thin_svd
+from unitarygraph.stacked.blas import hconj_product, product
+from unitarygraph.stacked.lapack import right_singular, thin_svd
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
@@ -28,10 +28,15 @@ class Polar(MatrixOp):
     internal = ("s", "V")
 
     def matrix(self, a):
-        w, s, vh = thin_svd(a)
-        v = vh.conj().T
-        p = product(v * s, vh)
-        return product(w, vh), (p + p.conj().T) / 2, s, v
+        found = right_singular(a)
+        if found is None:
+            w, s, vh = thin_svd(a)
+            u = product(w, vh)
+        else:
+            s, vh = found
+            u = product(a, hconj_product(vh, vh / s[:, None]))
+        p = hconj_product(vh, s[:, None] * vh)
+        return u, (p + p.conj().T) / 2, s, vh.conj().T
 
     def pullback(self, inputs, outputs, cotangents):
         u, p, s, v = outputs

@@ -3,7 +3,7 @@
 import numpy as np
 
 from unitarygraph.fields import algebra
-from unitarygraph.stacked.lapack import thin_qr
+from unitarygraph.stacked.lapack import cholesky_qr, thin_qr
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.solve import Solve
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
@@ -54,6 +54,10 @@ class QR(MatrixOp):
     conditions = (("m >= n", "A must have at least as many rows as columns"),)
 
     def matrix(self, a):
+        return cholesky_qr(a) or self.by_reflections(a)
+
+    def by_reflections(self, a):
+        """LAPACK's factors, made unique."""
         q, r = thin_qr(a)
         d = np.diagonal(r)
         size = np.abs(d)

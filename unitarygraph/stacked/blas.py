@@ -8,6 +8,7 @@ handed over as its transpose, which costs nothing.
 
 from functools import cache
 
+import numpy as np
 from scipy.linalg import blas, lapack
 
 # Up to this many multiplications OpenBLAS starts no threads, and NumPy's call is the shorter one.
@@ -53,3 +54,25 @@ def hconj_product(a, b):
     if b.size * a.shape[1] <= SMALL:
         return a.conj().T @ b
     return blas_function("gemm", a.dtype.name)(1, b.T, a.T, trans_b=2).T
+
+
+def frobenius_norm(a):
+    """Frobenius norm by SciPy's BLAS; NumPy's takes NumPy's."""
+    return float(blas_function("nrm2", a.dtype.name)(a.ravel()))
+
+
+def spectral_norm(a, steps=3):
+    """Estimate of the 2-norm of a row-major matrix from below, by power iteration on A^H A."""
+    gemv, nrm2 = (blas_function(name, a.dtype.name) for name in ("gemv", "nrm2"))
+    # No matrix is made to have this vector among its small singular ones.
+    v = np.cos(np.arange(1.0, a.shape[1] + 1) ** 2).astype(a.dtype)
+    size = nrm2(v)
+    for _ in range(steps):
+        if not 0 < size < np.inf:
+            break
+        w = gemv(1, a.T, v / size, trans=1)
+        if not 0 < (size := nrm2(w)) < np.inf:
+            break
+        v = gemv(1, a.T, np.conj(w / size)).conj()
+        size = nrm2(v)
+    return float(size)

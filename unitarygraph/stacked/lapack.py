@@ -7,7 +7,13 @@ not alternate with SciPy's (`unitarygraph.stacked.blas`).
 import numpy as np
 import scipy.linalg
 
-from unitarygraph.stacked.blas import lapack_function
+from unitarygraph.stacked.blas import (
+    blas_function,
+    frobenius_norm,
+    hconj_product,
+    lapack_function,
+    spectral_norm,
+)
 
 
 class LU:
@@ -47,3 +53,55 @@ def thin_svd(a):
 def thin_qr(a):
     """LAPACK's Q and R of A."""
     return scipy.linalg.qr(a, mode="economic", check_finite=False)
+
+
+#: condition number of A^H A up to which its factors serve in place of A's: what they lose to rounding
+#: is the epsilon times this
+WELL = 30
+
+
+def well_conditioned_gram(a):
+    r"""A^H A, and as L L^H its complex conjugate, where its condition number is below `WELL`; or None.
+
+    A first look compares A's largest squared singular value with their mean: a step along a tangent
+    from a point with orthonormal columns passes, a random square matrix does not and has cost nothing.
+    """
+    m, n = a.shape
+    eps, tiny = (float(getattr(np.finfo(a.dtype), name)) for name in ("eps", "tiny"))
+    # The root mean square of the singular values; squares must neither vanish nor overflow.
+    size = frobenius_norm(a) / max(n, 1) ** 0.5
+    if m < n or not (tiny / eps) ** 0.5 < size < (eps / tiny) ** 0.5:
+        return None
+    if (largest := spectral_norm(a) ** 2) > 3 * size**2:
+        return None
+    gram = hconj_product(a, a)
+    potrf, potrs = (lapack_function(name, a.dtype.name) for name in ("potrf", "potrs"))
+    # To LAPACK a row-major Hermitian matrix is its conjugate.
+    lower, info = potrf(gram.T, lower=True, clean=True)
+    if info != 0:
+        return None
+    # The smallest eigenvalue by inverse iteration.
+    v = np.cos(np.arange(1.0, n + 1) ** 2).astype(a.dtype)
+    for _ in range(4):
+        v = potrs(lower, v / frobenius_norm(v), lower=True)[0]
+    return (gram, lower) if largest * frobenius_norm(v) < WELL else None
+
+
+def cholesky_qr(a):
+    """Q and R with positive diagonal by Cholesky's R of a `well_conditioned_gram`, else None."""
+    found = well_conditioned_gram(a)
+    if found is None:
+        return None
+    lower = found[1]
+    q = blas_function("trsm", a.dtype.name)(1, lower, a.T, lower=True)
+    return q.T, lower.T
+
+
+def right_singular(a):
+    """Singular values, ascending, and V^H by eigenvalues of a `well_conditioned_gram`, else None."""
+    found = well_conditioned_gram(a)
+    if found is None:
+        return None
+    # As in `unitarygraph.ops.expm_skew_complex`: eigenvectors come as V^H, row-major.
+    w, x = scipy.linalg.eigh(found[0].T, driver="evd", check_finite=False, overwrite_a=True)
+    return np.sqrt(w), x.T

@@ -3,6 +3,7 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.stacked.blas import frobenius_norm
 from unitarygraph.stacked.matrix_op import MatrixOp
 
 
@@ -15,7 +16,7 @@ class Norm(MatrixOp):
 
     def matrix(self, a):
         size = np.abs(a).max(initial=0)
-        return size * np.linalg.norm(a / size) if size > 0 else size
+        return size * a.real.dtype.type(frobenius_norm(a / size)) if size > 0 else size
 
     def pullback(self, inputs, outputs, cotangents):
         axes = self.slots[0][0].ndim

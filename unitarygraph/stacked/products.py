@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unitarygraph.stacked.blas import product
+from unitarygraph.stacked.blas import SMALL, hconj_product, product, product_hconj
 from unitarygraph.stacked.layout import to_complex
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
@@ -31,25 +31,42 @@ class HConj(MatrixOp):
 class MatMul(MatrixOp):
     r"""Matrix product, ``(..., 2, m, k), (..., 2, k, n) -> (..., 2, m, n)``.
 
-    Adjoint: :math:`\bar A = \bar C B^H`, :math:`\bar B = A^H \bar C`.
+    With ``left`` A comes as its conjugate transpose, with ``right`` B does: rewrites use it, to save
+    the transposes. Adjoint: :math:`\bar A = \bar C B^H`, :math:`\bar B = A^H \bar C`.
     """
 
+    __props__ = ("field", "left", "right")
     title = "matmul"
     arguments = ("A", "B")
-    signature = "F(m,k),F(k,n)->F(m,n)"
+
+    def __init__(self, field="complex", left=False, right=False):
+        self.left, self.right = left, right
+        super().__init__(field)
+
+    @property
+    def signature(self):
+        """Shapes, by what comes transposed."""
+        return f"F({'k,m' if self.left else 'm,k'}),F({'n,k' if self.right else 'k,n'})->F(m,n)"
 
     def compute(self, inputs, outputs):
         if self.field == "complex":
-            c = products(to_complex(inputs[0]), to_complex(inputs[1]))
+            inputs = [to_complex(x) for x in inputs]
+            c = products(*inputs, self.left, self.right)
             outputs[0][..., 0, :, :], outputs[0][..., 1, :, :] = c.real, c.imag
         else:
-            outputs[0][...] = products(*inputs)
+            outputs[0][...] = products(*inputs, self.left, self.right)
 
     def pullback(self, inputs, outputs, cotangents):
-        a, b = inputs
         (c_bar,) = cotangents
+        matmul, hconj = MatMul(self.field), HConj(self.field)
+        a, b = self.factors(*inputs)
+        a_bar, b_bar = matmul(c_bar, hconj(b)), matmul(hconj(a), c_bar)
+        return [hconj(a_bar) if self.left else a_bar, hconj(b_bar) if self.right else b_bar]
+
+    def factors(self, a, b):
+        """The matrices whose product it is."""
         hconj = HConj(self.field)
-        return [self(c_bar, hconj(b)), self(hconj(a), c_bar)]
+        return hconj(a) if self.left else a, hconj(b) if self.right else b
 
     def pushforward(self, inputs, outputs, tangents):
         a, b = inputs
@@ -61,14 +78,19 @@ class MatMul(MatrixOp):
         return [sum_or_disconnected(terms)]
 
 
-# Up to this many multiplications OpenBLAS starts no threads, and NumPy's call is the shorter one.
-SMALL = 64**3
+def products(a, b, left=False, right=False):
+    """A B for two arrays of matrices with the same leading axes; A^H for A if ``left``, B likewise."""
+    if a[:1].size == 0 or a.shape[-2] * a.shape[-1] * b.shape[-2 if right else -1] <= SMALL:
+        return (adjoint(a) if left else a) @ (adjoint(b) if right else b)
+    if a.ndim > 2:
+        return np.stack([products(x, y, left, right) for x, y in zip(a, b, strict=True)])
+    if left and right:
+        return adjoint(product(b, a))
+    if left:
+        return hconj_product(a, b)
+    return product_hconj(a, b) if right else product(a, b)
 
 
-def products(a, b):
-    """A B for two arrays of matrices with the same leading axes."""
-    if a[:1].size == 0 or a.shape[-2] * a.shape[-1] * b.shape[-1] <= SMALL:
-        return a @ b
-    if a.ndim == 2:
-        return product(a, b)
-    return np.stack([products(x, y) for x, y in zip(a, b, strict=True)])
+def adjoint(a):
+    """Conjugate transposes of an array of matrices."""
+    return np.swapaxes(a, -1, -2).conj()

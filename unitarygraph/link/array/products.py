@@ -13,7 +13,7 @@ def hconj_op(xp, op, a):
 
 def matmul(xp, op, a, b):
     """`MatMul`."""
-    return a @ b
+    return (hconj(xp, a) if op.left else a) @ (hconj(xp, b) if op.right else b)
 
 
 def between(xp, v, m):
