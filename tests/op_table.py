@@ -11,8 +11,10 @@ from oracles import complex_normal
 
 import unitarygraph as ug
 from unitarygraph.fields import algebra
+from unitarygraph.ops.det_phase import DetPhase
 from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.ops.polar import Polar
+from unitarygraph.ops.positive import PositiveGuard, PositiveLog, PositiveRoot
 from unitarygraph.stacked.products import HConj, MatMul
 from unitarygraph.stacked.solve import Solve
 
@@ -72,6 +74,10 @@ def positive(rng, m, n):
     return (z @ z.conj().T + np.eye(n), complex_normal(rng, n, n))
 
 
+def definite(rng, m, n):
+    return positive(rng, m, n)[:1]
+
+
 def numpy_qr(a):
     q, r = np.linalg.qr(a)
     d = np.diagonal(r)
@@ -123,6 +129,17 @@ TABLE = {
     "lyapunov": Row(
         lyapunov, positive, lambda p, c: scipy.linalg.solve_continuous_lyapunov(p, c), second=False
     ),
+    "det_phase": Row(
+        # In both planes of all entries, as an output of the size that other rows have.
+        lambda a, field: pt.zeros_like(a) + pt.shape_padright(DetPhase(field)(a), 3),
+        general,
+        lambda a: np.full(a.shape, (1 + 1j) * np.angle(np.linalg.det(a))),
+    ),
+    "positive_guard": Row(lambda a, field: PositiveGuard(field)(a), definite, lambda a: a),
+    "positive_log": Row(
+        lambda a, field: PositiveLog(field)(a)[0], definite, scipy.linalg.logm, second=False
+    ),
+    "positive_root": Row(lambda a, field: PositiveRoot(field)(a)[0], definite, scipy.linalg.sqrtm),
     "newton_schulz": Row(
         lambda x, field: ug.newton_schulz(x, field=field),
         general,
@@ -135,7 +152,7 @@ TABLE = {
 }
 
 # Rows whose input is of one field only.
-COMPLEX_ONLY = {"logm_complex"}
+COMPLEX_ONLY = {"det_phase", "logm_complex"}
 CASES = [
     (name, field)
     for name in TABLE

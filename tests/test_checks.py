@@ -7,8 +7,8 @@ import pytest
 from pytensor.gradient import DisconnectedInputError, disconnected_grad
 
 from unitarygraph import stacked
-from unitarygraph.checks import check_gradient, check_retraction, unitarity
-from unitarygraph.manifolds import Retraction, Stiefel, Unitary
+from unitarygraph.checks import check_gradient, check_hessian, check_retraction, unitarity
+from unitarygraph.manifolds import PositiveDefinite, Retraction, Sphere, Stiefel, Unitary
 from unitarygraph.parameter import parameter
 
 
@@ -122,6 +122,105 @@ def test_gradient_errors():
         check_gradient(W.sum(), W * 2)
 
 
+class Flat(Unitary):
+    """Its Hessian forgets the curvature of the manifold."""
+
+    def ehess2rhess(self, x, egrad, ehess, u):
+        return self.proj(x, ehess)
+
+
+class NotTangent(Unitary):
+    """Its Hessian has a part across the manifold."""
+
+    def ehess2rhess(self, x, egrad, ehess, u):
+        return super().ehess2rhess(x, egrad, ehess, u) + x
+
+
+class NotSymmetric(Sphere):
+    """A term across u, which no slope along u shows."""
+
+    def ehess2rhess(self, x, egrad, ehess, u):
+        turn = np.triu(np.ones((6, 6)), 1)
+        across = ((turn - turn.T) @ u.ravel()).reshape(u.shape)
+        return super().ehess2rhess(x, egrad, ehess, u) + self.proj(x, across)
+
+
+class OtherMetric(PositiveDefinite):
+    """The gradient of the space around, not that of the metric."""
+
+    def egrad2rgrad(self, x, g):
+        return self.proj(x, g)
+
+
+def test_a_right_hessian_passes_and_prints():
+    W = weights()
+    before = W.get_value()
+    x = pt.dmatrix("x")
+    loss = (pt.tanh(W) * x).sum() ** 2
+    result = check_hessian(loss, W, {x: np.random.default_rng(0).normal(size=(4, 4))})
+    assert result
+    assert result.passed
+    assert np.array_equal(W.get_value(), before)
+    assert np.all(np.abs(result.slopes - 3) < 0.25)
+    text = str(result)
+    assert "Hessian of W on Unitary(complex)" in text
+    assert "expected 3" in text
+    assert "passed" in text
+
+
+def test_hessians_in_single_precision_and_in_flat_space():
+    W = weights(dtype="float32")
+    a = np.random.default_rng(0).normal(size=(2, 4, 4)).astype("float32")
+    result = check_hessian((a * W**3).sum(), W, retraction="polar")
+    assert result, str(result)
+    for shape in [(), (3,), (2, 2, 3, 2)]:
+        p = pytensor.shared(np.random.default_rng(1).normal(size=shape), name="p")
+        assert check_hessian((pt.sin(p) ** 2).sum(), p)
+    # A quadratic leaves no error to take a slope of, a linear loss has no Hessian.
+    assert check_hessian((p**2).sum(), p)
+    assert check_hessian(p.sum(), p)
+
+
+@pytest.mark.parametrize("manifold", [Flat(), NotTangent()], ids=repr)
+def test_wrong_hessians_fail(manifold):
+    W = weights(manifold)
+    a = np.random.default_rng(0).normal(size=(2, 4, 4))
+    result = check_hessian((a * W).sum(), W)
+    assert not result
+    assert "FAILED" in str(result)
+    if isinstance(manifold, Flat):
+        assert np.all(np.abs(result.slopes - 2) < 0.25)
+    else:
+        assert result.tangency > 0.1
+
+
+def test_a_hessian_that_is_not_symmetric_fails():
+    manifold = NotSymmetric("real")
+    x = parameter(manifold.random_point((2, 3), 0, "float64"), manifold)
+    result = check_hessian((x**3).sum(), x)
+    assert not result
+    assert np.all(result.slopes > 2.75)
+    assert result.asymmetry > 0.1
+
+
+@pytest.mark.parametrize(("manifold", "right"), [(OtherMetric, False), (PositiveDefinite, True)])
+def test_gradient_and_hessian_are_those_of_the_metric(manifold, right):
+    x = parameter(manifold("real").random_point(3, 0, "float64"), manifold("real"))
+    loss = (np.random.default_rng(0).normal(size=(3, 3)) * x**2).sum()
+    assert bool(check_gradient(loss, x)) == right
+    assert bool(check_hessian(loss, x)) == right
+
+
+def test_hessian_errors():
+    W = weights()
+    with pytest.raises(ValueError, match="check_hessian: loss must be a scalar"):
+        check_hessian(W * 2, W)
+    with pytest.raises(ValueError, match=r"must be of order 2.*'polar', 'cayley', 'exp'.*got 'qr'"):
+        check_hessian(W.sum(), W, retraction="qr")
+    with pytest.raises(DisconnectedInputError):
+        check_hessian(pt.dscalar("x") * 1.0, W)
+
+
 def test_plots(tmp_path):
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
@@ -132,6 +231,8 @@ def test_plots(tmp_path):
     axes = Figure().add_subplot()
     assert result.plot(axes) is axes
     assert axes.get_xscale() == axes.get_yscale() == "log"
+    check_hessian((W**3).sum(), W, plot=tmp_path / "hessian.png")
+    assert (tmp_path / "hessian.png").exists()
     check_retraction(Unitary(), (3, 3), plot=str(tmp_path / "retraction.png"))
     assert (tmp_path / "retraction.png").exists()
 

@@ -1,13 +1,16 @@
 """What to call before one trusts a graph."""
 
 from unitarygraph.checks.gradient import GradientCheck, check_gradient
+from unitarygraph.checks.hessian import HessianCheck, check_hessian
 from unitarygraph.checks.retraction import RetractionCheck, check_retraction
 from unitarygraph.checks.unitarity import unitarity
 
 __all__ = [
     "GradientCheck",
+    "HessianCheck",
     "RetractionCheck",
     "check_gradient",
+    "check_hessian",
     "check_retraction",
     "unitarity",
 ]

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.checks.plots import draw_loglog
-from unitarygraph.checks.tangency import LIMIT, tangency
+from unitarygraph.checks.tangency import LIMIT, tangency, unit
 from unitarygraph.parameter import manifold_of
 
 TOLERANCE = {"float64": 1e-5, "float32": 2e-2}
@@ -81,9 +81,9 @@ def check_gradient(
 
     For unit tangents u at the parameter's value x and a sequence of steps t, the central difference
     :math:`(f(R_x(tu)) - f(R_x(-tu))) / 2t` is compared with
-    :math:`\langle \mathrm{proj}_x\,g, u \rangle`; their distance shrinks like :math:`t^2` until
-    rounding takes over. Whether the Riemannian gradient proj_x g is tangent is measured from values,
-    without the manifold's own projection. Nothing is changed: the parameter keeps its value.
+    :math:`\langle \mathrm{grad} f, u \rangle_x`; their distance shrinks like :math:`t^2` until
+    rounding takes over. Whether the Riemannian gradient is tangent is measured from values, without
+    the manifold's own projection. Nothing is changed: the parameter keeps its value.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def check_gradient(
 
     point = param.type("x")
     tangent = param.type("u")
-    gradient = manifold.proj(param, pytensor.grad(loss, param))
+    gradient = manifold.egrad2rgrad(param, pytensor.grad(loss, param))
     slope = pt.sum(manifold.inner(param, gradient, tangent))
     options = {"mode": mode, "on_unused_input": "ignore"}
     slope_of = pytensor.function([tangent, *inputs], [slope, gradient], **options)
@@ -137,8 +137,7 @@ def check_gradient(
     values = list(inputs.values())
     slopes, differences = [], []
     for _ in range(directions):
-        u = manifold.random_tangent(x, rng)
-        u = u / max(np.linalg.norm(u), np.finfo(x.dtype).tiny)
+        u = unit(manifold, x, manifold.random_tangent(x, rng))
         value, riemannian = slope_of(u, *values)
         slopes.append(float(value))
         differences.append([])

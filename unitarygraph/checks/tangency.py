@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from unitarygraph.manifolds.base import evaluate
+
 
 def tangency(manifold, x, u):
     """Rate at which x + t u leaves the manifold, for u of length 1: zero for a tangent.
@@ -21,3 +23,9 @@ def tangency(manifold, x, u):
 
 #: above this a vector is not tangent: curvature makes 1e-4, a vector across the manifold about 1
 LIMIT = 0.02
+
+
+def unit(manifold, x, u):
+    """The tangent u divided by its length in the manifold's metric, all matrices of a batch jointly."""
+    length = np.linalg.norm(evaluate(manifold.norm(x, u)))
+    return (u / length).astype(x.dtype) if length else u

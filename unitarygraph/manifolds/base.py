@@ -22,7 +22,8 @@ from unitarygraph.stacked.layout import REAL_DTYPES
 class Retraction(NamedTuple):
     r"""A retraction R of declared order: :math:`R(x, tu) = \mathrm{Exp}_x(tu) + O(t^{order+1})`.
 
-    ``move(matrices, x, u)`` is the symbolic map, given the algebra of the field.
+    ``move(geometry, x, u)`` is the symbolic map, given the algebra of the field, or the manifold
+    itself where the map depends on more than the field (`Manifold.geometry`).
     """
 
     order: int
@@ -31,10 +32,11 @@ class Retraction(NamedTuple):
 
 @dataclass(frozen=True)
 class Manifold:
-    """A set of matrices over ``field`` with the metric of the space around it.
+    """A set of matrices over ``field``, with the metric of the space around it unless it says more.
 
-    A subclass gives `retraction_table`, `proj`, `project`, `dim`, `deviation` and `random_point`, and
-    where the manifold has them `log` and, if it is not the projection, `transport`.
+    A subclass gives `retraction_table`, `proj`, `ehess2rhess`, `project`, `dim`, `deviation` and
+    `random_point`, and where the manifold has them `log` and, if it is not the projection,
+    `transport`; with a metric of its own `egrad2rgrad`, `inner` and `norm`.
     """
 
     field: str = "complex"
@@ -43,9 +45,18 @@ class Manifold:
     retraction_table: ClassVar[Mapping[str, Retraction]] = {}
     #: whether `transport` keeps inner products
     isometric_transport: ClassVar[bool] = False
+    #: whether the metric is a constant inner product of the space around the manifold
+    is_embedded: ClassVar[bool] = True
+    #: shape of the matrices: "any", "square", or "tall" with at least as many rows as columns
+    form: ClassVar[str] = "any"
+    #: fields over which the manifold exists
+    fields: ClassVar[tuple[str, ...]] = ("complex", "real")
 
     def __post_init__(self):
         algebra(self.field)
+        if self.field not in self.fields:
+            name = type(self).__name__
+            raise ValueError(f"{name}: field must be {self.fields[0]!r}, got {self.field!r}")
 
     def __str__(self):
         return f"{type(self).__name__}({self.field})"
@@ -56,13 +67,33 @@ class Manifold:
         return algebra(self.field)
 
     @property
+    def geometry(self):
+        """What the moves of `retraction_table` are given first: the algebra, or the manifold."""
+        return self.matrices
+
+    @property
     def retractions(self):
         """Names of the retractions with their declared orders."""
         return {name: entry.order for name, entry in self.retraction_table.items()}
 
     def proj(self, x, g):
-        """Tangent projection of g at x; of a Euclidean gradient, the Riemannian gradient."""
+        """Tangent vector at x nearest to g."""
         raise NotImplementedError(f"{self} has no proj")
+
+    def egrad2rgrad(self, x, g):
+        r"""Riemannian gradient of the Euclidean gradient g.
+
+        The tangent r with :math:`\langle r, v\rangle_x = \mathrm{Re}\,\mathrm{tr}(g^H v)` for every
+        tangent v: the projection, where the metric is that of the space around the manifold.
+        """
+        return self.proj(x, g)
+
+    def ehess2rhess(self, x, egrad, ehess, u):
+        """Riemannian Hessian applied to the tangent u.
+
+        ``egrad``, ``ehess``: Euclidean gradient at x and its derivative in the direction u.
+        """
+        raise NotImplementedError(f"{self} has no ehess2rhess")
 
     def retr(self, x, u, kind="qr"):
         """Point reached from x along the tangent u by the retraction ``kind``.
@@ -73,8 +104,10 @@ class Manifold:
         if not callable(kind) and kind not in self.retraction_table:
             names = ", ".join(map(repr, self.retraction_table))
             raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
-        move = kind if callable(kind) else self.retraction_table[kind].move
-        return move(self.matrices, *self.arguments("retr", x=x, u=u))
+        x, u = self.arguments("retr", x=x, u=u)
+        if callable(kind):
+            return kind(self.matrices, x, u)
+        return self.retraction_table[kind].move(self.geometry, x, u)
 
     def exp(self, x, u):
         """Exponential map: the end of the geodesic that leaves x with velocity u, at time 1."""
@@ -166,6 +199,35 @@ class Manifold:
                 f"{method}: {name} must be (..., {'2, ' * planes}m, n) on {self}, "
                 f"got shape {tuple(shape)}"
             )
+        rows, columns = shape[-2:]
+        if None in (rows, columns):
+            return
+        if self.form == "square" and rows != columns:
+            raise ValueError(
+                f"{method}: {name} must have square matrices on {self}, got shape {tuple(shape)}"
+            )
+        if self.form == "tall" and rows < columns:
+            raise ValueError(
+                f"{method}: {name} must have at least as many rows as columns on {self}, "
+                f"got shape {tuple(shape)}"
+            )
+
+    def check_tangent(self, x, u, tol=None):
+        """Whether the stored NumPy value u is tangent at x; True or an error.
+
+        Raises ValueError that names the length of u's part across the tangent space, relative to
+        u's length where that is above 1, and the limit ``tol`` (by default `tolerance`).
+        """
+        x, u = np.asarray(x), np.asarray(u)
+        self.check_shape("check_tangent", "u", u.shape)
+        limit = self.tolerance(x) if tol is None else tol
+        across = np.linalg.norm(evaluate(self.proj(x, u)) - u) / max(np.linalg.norm(u), 1.0)
+        if not across <= limit:
+            raise ValueError(
+                f"check_tangent: u is not tangent at x on {self}: the part of u across the tangent "
+                f"space is {across:.3g}, the limit is {limit:.3g}"
+            )
+        return True
 
     def random_point(self, shape, rng=None, dtype=None):
         """Random stored point: matrices of shape (..., m, n) as a NumPy array.

@@ -35,6 +35,11 @@ class Euclidean(Manifold):
         _, g = self.arguments("proj", x=x, g=g)
         return g
 
+    def ehess2rhess(self, x, egrad, ehess, u):
+        """The Euclidean Hessian ``ehess`` itself."""
+        _, ehess = self.arguments("ehess2rhess", x=x, ehess=ehess)
+        return ehess
+
     def retr(self, x, u, kind="exp"):
         """The sum x + u, for every name of `retractions`."""
         return super().retr(x, u, kind=kind if kind in RETRACTIONS or not callable(kind) else "exp")

@@ -5,87 +5,131 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import pytensor.tensor as pt
 
-from unitarygraph.manifolds import unitary
+from unitarygraph.manifolds import stiefel_curves, unitary
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
-from unitarygraph.ops.expm import expm
-from unitarygraph.ops.newton_schulz import newton_schulz
 from unitarygraph.ops.polar import polar
-
-
-def _is_square(x):
-    rows, columns = x.type.shape[-2:]
-    return rows is not None and rows == columns
-
-
-def by_cayley(matrices, x, u):
-    r"""Cayley transform of :math:`W = P U X^H - X U^H P`, :math:`P = I - X X^H / 2`, applied to x.
-
-    P makes the displacement W X equal to u. With W = L R^H of rank 2p, L = [PU, X], R = [X, -PU],
-    the system is 2p x 2p: X + L (I - R^H L / 2)^{-1} R^H X. Source: Wen and Yin (2013), lemma 4.
-    """
-    if _is_square(x):
-        return unitary.by_cayley(matrices, x, u)
-    matmul, half = matrices.matmul, np.asarray(0.5, x.type.dtype)
-    pu = u - half * matmul(x, matmul(matrices.hconj(x), u))
-    left = pt.concatenate([pu, x], axis=-1)
-    right = matrices.hconj(pt.concatenate([x, -pu], axis=-1))
-    system = matrices.eye_like(left) - half * matmul(right, left)
-    step = matmul(left, matrices.solve(system, matmul(right, x)))
-    return newton_schulz(x + step, matrices.field)
-
-
-def by_exp(matrices, x, u):
-    r"""Geodesic of the Euclidean metric, with :math:`A = X^H U`, :math:`S = U^H U`.
-
-    .. math:: [X, U] \exp\begin{pmatrix} A & -S \\ I & A \end{pmatrix}
-              \begin{pmatrix} \exp(-A) \\ 0 \end{pmatrix}
-
-    Source: Edelman, Arias, Smith (1998), section 2.2.2. On square matrices x exp(A).
-    """
-    if _is_square(x):
-        return unitary.by_exp(matrices, x, u)
-    matmul, field = matrices.matmul, matrices.field
-    a = unitary.rotation(matrices, x, u)
-    s = matmul(matrices.hconj(u), u)
-    rows = (
-        pt.concatenate([a, -s], axis=-1),
-        pt.concatenate([pt.zeros_like(a) + matrices.eye_like(a), a], axis=-1),
-    )
-    columns = expm(pt.concatenate(rows, axis=-2), skew_hermitian=False, field=field)
-    p = x.shape[-1] if x.type.shape[-1] is None else x.type.shape[-1]
-    point = matmul(pt.concatenate([x, u], axis=-1), columns[..., :p])
-    return newton_schulz(matmul(point, expm(-a, skew_hermitian=True, field=field)), field)
-
+from unitarygraph.ops.stiefel_log import StiefelLog
 
 RETRACTIONS = {
-    "qr": Retraction(1, unitary.by_qr),
-    "polar": Retraction(2, unitary.by_polar),
-    # Of order 2 in the canonical metric, and on square matrices.
-    "cayley": Retraction(1, by_cayley),
-    "exp": Retraction(2, by_exp),
+    "euclidean": {
+        "qr": Retraction(1, unitary.by_qr),
+        "polar": Retraction(2, unitary.by_polar),
+        "cayley": Retraction(1, stiefel_curves.by_cayley),
+        "exp": Retraction(2, stiefel_curves.by_exp),
+    },
+    "canonical": {
+        "qr": Retraction(1, unitary.by_qr),
+        "polar": Retraction(1, unitary.by_polar),
+        "cayley": Retraction(2, stiefel_curves.by_cayley),
+        "exp": Retraction(2, stiefel_curves.by_canonical_exp),
+    },
 }
+
+#: |U|^2 in the canonical metric is |U - TAKEN X X^H U|^2 in that of the space around
+TAKEN = 1 - 0.5**0.5
 
 
 @dataclass(frozen=True)
 class Stiefel(Manifold):
     r"""Orthonormal columns, :math:`\{X : X^H X = I_p\}`, stored ``(..., 2, n, p)``, n >= p.
 
-    With ``field="real"`` stored ``(..., n, p)``. Tangent space at X:
-    :math:`X^H U + U^H X = 0`; the metric is that of the space around it (Euclidean, not canonical);
-    real dimension :math:`2np - p^2`, or np - p(p+1)/2. No logarithm or distance in closed form; the
-    transport is the projection and shortens vectors. Source: Edelman, Arias, Smith (1998).
+    With ``field="real"`` stored ``(..., n, p)``. Tangent space at X: :math:`X^H U + U^H X = 0`; real
+    dimension :math:`2np - p^2`, or np - p(p+1)/2. ``metric="euclidean"`` is Re tr(U^H V), that of the
+    space around; ``metric="canonical"`` is :math:`\mathrm{Re}\,\mathrm{tr}(U^H (I - XX^H/2) V)`, which
+    counts every coordinate of a tangent once. The transport is the projection and shortens vectors.
+    Source: Edelman, Arias, Smith (1998).
     """
 
-    retraction_table: ClassVar[Mapping[str, Retraction]] = RETRACTIONS
+    metric: str = "euclidean"
+
+    form: ClassVar[str] = "tall"
     deviation_formula: ClassVar[str] = "||X^H X - I||_F"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.metric not in RETRACTIONS:
+            raise ValueError(
+                f"Stiefel: metric must be 'euclidean' or 'canonical', got {self.metric!r}"
+            )
+
+    def __str__(self):
+        metric = "" if self.is_embedded else f", {self.metric}"
+        return f"{type(self).__name__}({self.field}{metric})"
+
+    @property
+    def retraction_table(self) -> Mapping[str, Retraction]:  # type: ignore[override]
+        """Retractions by name: the orders depend on the metric."""
+        return RETRACTIONS[self.metric]
+
+    @property
+    def is_embedded(self):
+        """Whether the metric is that of the space around."""
+        return self.metric == "euclidean"
 
     def proj(self, x, g):
         r""":math:`G - X\,(X^H G + G^H X)/2`."""
         x, g = self.arguments("proj", x=x, g=g)
         matmul, xh = self.matrices.matmul, self.matrices.hconj(x)
         return g - matmul(x, self.matrices.hermitian(matmul(xh, g)))
+
+    def egrad2rgrad(self, x, g):
+        r"""The projection; in the canonical metric :math:`G - X G^H X`."""
+        if self.is_embedded:
+            return self.proj(x, g)
+        x, g = self.arguments("egrad2rgrad", x=x, g=g)
+        matmul = self.matrices.matmul
+        return g - matmul(x, matmul(self.matrices.hconj(g), x))
+
+    def ehess2rhess(self, x, egrad, ehess, u):
+        r""":math:`P_X(H - U\,\mathrm{herm}(X^H G))`, P the projection.
+
+        In the canonical metric the gradient of :math:`H + (X U^H G + G U^H X)/2 - (I - X X^H) U\,
+        \mathrm{herm}(X^H G)`: Edelman, Arias, Smith (1998), equation (2.61).
+        """
+        curved = unitary.weingarten(self, x, egrad, u)
+        if self.is_embedded:
+            return self.proj(x, ehess - curved)
+        x, egrad, ehess, u = self.arguments("ehess2rhess", x=x, egrad=egrad, ehess=ehess, u=u)
+        matmul, xh, uh = self.matrices.matmul, self.matrices.hconj(x), self.matrices.hconj(u)
+        turned = matmul(x, matmul(uh, egrad)) + matmul(egrad, matmul(uh, x))
+        beyond = curved - matmul(x, matmul(xh, curved))
+        half = np.asarray(0.5, x.type.dtype)
+        return self.egrad2rgrad(x, ehess + half * turned - beyond)
+
+    def log(self, x, y):
+        r"""Inverse of `exp` next to zero, in the canonical metric or on square matrices.
+
+        It is found by iteration, on values: gradients pass only on square matrices, where it is
+        :math:`X \log(X^H Y)`. NaN where the iteration does not end, for points far apart. Raises
+        NotImplementedError in the Euclidean metric. Source: Zimmermann and Hueper (2022), algorithm 4.
+        """
+        x, y = self.arguments("log", x=x, y=y)
+        if stiefel_curves.is_square(x):
+            return unitary.Unitary(self.field).log(x, y)
+        if self.is_embedded:
+            raise NotImplementedError(
+                f"{self} has no logarithm in closed form; Stiefel(metric='canonical') has one"
+            )
+        return StiefelLog(self.field)(x, y)
+
+    def inner(self, x, u, v):
+        """Inner product of the metric, one number a matrix."""
+        if self.is_embedded:
+            return super().inner(x, u, v)
+        x, u, v = self.arguments("inner", x=x, u=u, v=v)
+        matmul, xh = self.matrices.matmul, self.matrices.hconj(x)
+        along = self.matrices.inner(matmul(xh, u), matmul(xh, v))
+        return self.matrices.inner(u, v) - np.asarray(0.5, x.type.dtype) * along
+
+    def norm(self, x, u):
+        """Length in the metric, one number a matrix."""
+        if self.is_embedded:
+            return super().norm(x, u)
+        x, u = self.arguments("norm", x=x, u=u)
+        matmul, xh = self.matrices.matmul, self.matrices.hconj(x)
+        taken = np.asarray(TAKEN, x.type.dtype) * matmul(x, matmul(xh, u))
+        return self.matrices.norm(u - taken)
 
     def project(self, x):
         """Polar factor of x."""
@@ -100,15 +144,6 @@ class Stiefel(Manifold):
     def deviation(self, x):
         r""":math:`\|X^H X - I\|_F` of a stored value, computed in double."""
         return gram_deviation(self.load(x))
-
-    def check_shape(self, method, name, shape):
-        """Raise ValueError unless the matrices have at least as many rows as columns."""
-        super().check_shape(method, name, shape)
-        if None not in shape[-2:] and shape[-2] < shape[-1]:
-            raise ValueError(
-                f"{method}: {name} must have at least as many rows as columns on {self}, "
-                f"got shape {tuple(shape)}"
-            )
 
     def random_point(self, shape, rng=None, dtype=None):
         """Uniformly distributed stored value; ``shape`` is (..., n, p), n >= p."""

@@ -1,7 +1,11 @@
 """Which kernel computes which Op: a new `MatrixOp` is one line here."""
 
+from collections.abc import Callable
+from typing import Any
+
 from unitarygraph.link.array import (
     cayley,
+    det_phase,
     eigh,
     expm_path,
     expm_skew,
@@ -9,29 +13,43 @@ from unitarygraph.link.array import (
     logm,
     lyapunov,
     modulus,
+    nearest_special,
     newton_schulz,
     polar,
+    positive,
     products,
     qr,
     solve,
     upper,
 )
 from unitarygraph.ops.cayley import Cayley, ShiftedSolve
+from unitarygraph.ops.det_phase import DetPhase
 from unitarygraph.ops.eigh import Eigh, PivotMask
 from unitarygraph.ops.expm_path import ExpmPath
 from unitarygraph.ops.expm_skew import ExpmSkew, SkewFrechet
 from unitarygraph.ops.log_softmax import LogSoftmax, LogSoftmaxGrad
 from unitarygraph.ops.logm import Logm, LogmFrechet
 from unitarygraph.ops.lyapunov import Lyapunov
+from unitarygraph.ops.nearest_special import NearestSpecial
 from unitarygraph.ops.newton_schulz import NewtonSchulz, NewtonSchulzDerivative
 from unitarygraph.ops.polar import Polar
+from unitarygraph.ops.positive import (
+    NearestPositive,
+    PositiveGuard,
+    PositiveLog,
+    PositiveLogDerivative,
+    PositiveRoot,
+)
 from unitarygraph.ops.qr import QR, LowerHermitian
+from unitarygraph.ops.stiefel_log import StiefelLog
 from unitarygraph.ops.upper import UpperPart
+from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.modulus import Modulus, Norm
 from unitarygraph.stacked.products import HConj, MatMul
 from unitarygraph.stacked.solve import Solve
 
-KERNELS = {
+# In place of a kernel: why there is none.
+KERNELS: dict[type[MatrixOp], Callable[..., Any] | str] = {
     HConj: products.hconj_op,
     MatMul: products.matmul,
     Solve: solve.solve,
@@ -39,6 +57,7 @@ KERNELS = {
     Modulus: modulus.modulus,
     Cayley: cayley.cayley,
     ShiftedSolve: cayley.shifted_solve,
+    DetPhase: det_phase.det_phase,
     Eigh: eigh.eigh,
     PivotMask: eigh.pivot_mask,
     ExpmPath: expm_path.path_exponential,
@@ -49,11 +68,18 @@ KERNELS = {
     Logm: logm.logm,
     LogmFrechet: logm.logm_frechet,
     Lyapunov: lyapunov.lyapunov,
+    NearestPositive: positive.nearest_positive,
+    NearestSpecial: nearest_special.nearest_special,
     NewtonSchulz: newton_schulz.newton_schulz,
     NewtonSchulzDerivative: newton_schulz.newton_schulz_derivative,
     Polar: polar.polar,
+    PositiveGuard: positive.positive_guard,
+    PositiveLog: positive.positive_log,
+    PositiveLogDerivative: positive.positive_log_derivative,
+    PositiveRoot: positive.positive_root,
     QR: qr.qr,
     LowerHermitian: qr.lower_hermitian,
+    StiefelLog: "the logarithm of Stiefel manifolds is an iteration on values, of unknown length",
     UpperPart: upper.upper_part,
 }
 # Functions ``(xp, op, inputs, outputs)`` that tell which matrices of a batch an Op refuses.
@@ -64,6 +90,8 @@ ENTRYWISE = {HConj, MatMul, Modulus, LogSoftmax, LogSoftmaxGrad}
 
 def kernel_of(op):
     """Kernel of an Op; NotImplementedError where there is none."""
-    if type(op) not in KERNELS:
-        raise NotImplementedError(f"{type(op).__name__} has no kernel for JAX and PyTorch")
-    return KERNELS[type(op)]
+    kernel = KERNELS.get(type(op), "")
+    if isinstance(kernel, str):
+        why = kernel and f": {kernel}"
+        raise NotImplementedError(f"{type(op).__name__} has no kernel for JAX and PyTorch{why}")
+    return kernel

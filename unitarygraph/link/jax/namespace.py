@@ -9,9 +9,12 @@ from jax.numpy import (
     all,
     amax,
     angle,
+    arcsin,
+    arctanh,
     ceil,
     concatenate,
     conj,
+    cos,
     exp,
     floor,
     imag,
@@ -22,6 +25,7 @@ from jax.numpy import (
     ones_like,
     real,
     sign,
+    sin,
     sinc,
     sqrt,
     stack,
@@ -33,7 +37,7 @@ from jax.numpy import (
     zeros_like,
 )
 from jax.numpy import iscomplexobj as is_complex
-from jax.numpy.linalg import diagonal, eigh, qr
+from jax.numpy.linalg import diagonal, eigh, qr, slogdet
 
 lu_factor = jax.scipy.linalg.lu_factor
 lu_solve = jax.scipy.linalg.lu_solve

@@ -7,8 +7,11 @@ from torch import (
     all,
     amax,
     angle,
+    arcsin,
+    arctanh,
     ceil,
     complex,
+    cos,
     exp,
     floor,
     is_complex,
@@ -18,6 +21,7 @@ from torch import (
     maximum,
     ones_like,
     real,
+    sin,
     sinc,
     sqrt,
     stack,
@@ -31,7 +35,7 @@ from torch import (
 from torch import cat as concatenate
 from torch import conj_physical as conj  # `torch.conj` is lazy, and lost where compiled code calls
 from torch import exp2 as power_of_two
-from torch.linalg import diagonal, eigh, qr
+from torch.linalg import diagonal, eigh, qr, slogdet
 
 
 def imag(x):

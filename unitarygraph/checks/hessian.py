@@ -1,0 +1,179 @@
+"""Is the Hessian the curvature? Compared with a loss along random tangents."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from unitarygraph.checks.plots import draw_loglog
+from unitarygraph.checks.retraction import slope
+from unitarygraph.checks.tangency import LIMIT, tangency, unit
+from unitarygraph.parameter import manifold_of
+
+STEPS = {"float64": np.logspace(-1, -3, 9), "float32": np.logspace(-0.7, -1.5, 7)}
+#: how far below 3 a slope may be, and how far the Hessian from symmetric
+TOLERANCE = {"float64": (0.25, 1e-8), "float32": (0.5, 1e-2)}
+
+
+@dataclass(frozen=True)
+class HessianCheck:
+    """Result of `check_hessian`: prints as a table, true when it passed."""
+
+    parameter: str
+    steps: np.ndarray
+    #: |f(R_x(tu)) - f(x) - t <grad, u> - t^2 <Hess u, u> / 2|, (directions, steps)
+    errors: np.ndarray
+    #: slopes of log errors over log steps, 3 when all is right; infinite when the errors vanish
+    slopes: np.ndarray
+    #: |<Hess u, v> - <u, Hess v>| relative to the lengths of Hess u and Hess v, largest found
+    asymmetry: float
+    #: rate at which Hess u leaves the manifold, 0 when tangent
+    tangency: float
+    #: largest error allowed of a slope and of the symmetry
+    tolerance: tuple[float, float]
+
+    @property
+    def passed(self):
+        """Whether all slopes are 3 or more and the Hessian is symmetric and tangent."""
+        below, skew = self.tolerance
+        steep = np.all(self.slopes >= 3 - below)
+        return bool(steep and self.asymmetry <= skew and self.tangency <= LIMIT)
+
+    def __bool__(self):
+        return self.passed
+
+    def __str__(self):
+        worst = int(np.argmin(self.slopes))
+        lines = [f"Hessian of {self.parameter}, worst of {len(self.slopes)} directions"]
+        lines.append(f"{'step':>9}  {'error':>9}")
+        lines += [
+            f"{step:9.1e}  {error:9.1e}"
+            for step, error in zip(self.steps, self.errors[worst], strict=True)
+        ]
+        lines.append(
+            f"slope {self.slopes[worst]:.2f} (expected 3), asymmetry {self.asymmetry:.1e} "
+            f"(limit {self.tolerance[1]:.0e}), tangency {self.tangency:.1e} (limit {LIMIT:.0e}): "
+            + ("passed" if self.passed else "FAILED")
+        )
+        return "\n".join(lines)
+
+    def plot(self, target=True):
+        """Error against step, both logarithmic: slope 3 until rounding takes over.
+
+        ``target``: a path, matplotlib Axes, or True for a new figure. Returns the Axes.
+        """
+        curves = {f"direction {i + 1}": errors for i, errors in enumerate(self.errors)}
+        return draw_loglog(target, self.steps, curves, order=3, title=self.parameter)
+
+
+def check_hessian(
+    loss,
+    param,
+    inputs=None,
+    directions=3,
+    steps=None,
+    tolerance=None,
+    retraction="exp",
+    rng=0,
+    mode="FAST_COMPILE",
+    plot=None,
+):
+    r"""Compare the Riemannian Hessian of a loss with the loss along random tangents.
+
+    For unit tangents u at the parameter's value x the error of the expansion
+
+    .. math:: f(R_x(tu)) = f(x) + t \langle \mathrm{grad} f, u \rangle
+              + \tfrac{t^2}{2} \langle \mathrm{Hess} f[u], u \rangle + O(t^3)
+
+    has slope 3 over t, both logarithmic, if gradient, Hessian and retraction are right. Hess f[u]
+    comes from PyTensor's gradient of the gradient and the manifold's ``ehess2rhess``; that it is
+    symmetric and tangent is measured too. Nothing is changed: the parameter keeps its value.
+    Source: Boumal (2023), section 6.8; Manopt's checkhessian.
+
+    Parameters
+    ----------
+    loss : symbolic scalar
+    param : shared variable that the loss depends on, of any manifold or none
+    inputs : dict, optional
+        {input variable of the loss: value}, as in ``givens``
+    directions : number of random tangents
+    steps : step lengths, by default 1e-1 ... 1e-3, in float32 0.2 ... 0.03
+    tolerance : how far a slope may be below 3 and how far the Hessian from symmetric, by default
+        (0.25, 1e-8), in float32 (0.5, 1e-2)
+    retraction : one of order 2; with a retraction of order 1 the slope is 2 but where the gradient
+        vanishes
+    rng : numpy Generator or seed
+    mode : how the graphs are compiled
+    plot : a path, matplotlib Axes or True: draw error against step as well
+
+    Returns
+    -------
+    HessianCheck
+        its ``passed``, also its truth value, says whether all is well; print it for a table
+
+    Raises
+    ------
+    ValueError
+        when the loss is not a scalar, or the retraction is declared to be of order 1
+    pytensor.gradient.DisconnectedInputError
+        when it does not depend on the parameter
+
+    >>> import unitarygraph as ug
+    >>> U = ug.manifolds.Unitary()
+    >>> W = ug.parameter(U.random_point(3, rng=0, dtype="float64"), U, name="W")
+    >>> bool(ug.check_hessian((W[0] ** 3).sum(), W))
+    True
+    """
+    manifold, inputs = manifold_of(param), dict(inputs or {})
+    if loss.type.ndim:
+        raise ValueError(f"check_hessian: loss must be a scalar, got shape {loss.type.shape}")
+    if manifold.retractions.get(retraction, 2) < 2:
+        good = ", ".join(repr(name) for name, order in manifold.retractions.items() if order > 1)
+        raise ValueError(
+            f"check_hessian: retraction must be of order 2 on {manifold}, one of {good}, "
+            f"got {retraction!r}"
+        )
+    rng = np.random.default_rng(rng)
+    x = np.array(param.get_value())
+    steps = np.asarray(STEPS[x.dtype.name] if steps is None else steps, "float64")
+
+    point, tangent, other = param.type("x"), param.type("u"), param.type("v")
+    egrad = pytensor.grad(loss, param)
+    ehess = pytensor.grad(pt.sum(egrad * tangent), param, disconnected_inputs="ignore")
+    hess = manifold.ehess2rhess(param, egrad, ehess, tangent)
+    inner = lambda a, b: pt.sum(manifold.inner(param, a, b))  # noqa: E731
+    first = inner(manifold.egrad2rgrad(param, egrad), tangent)
+    terms = [first, inner(hess, tangent), inner(hess, other), inner(hess, hess), hess]
+    options = {"mode": mode, "on_unused_input": "ignore"}
+    terms_of = pytensor.function([tangent, other, *inputs], terms, **options)
+    loss_at = pytensor.function([point, *inputs], loss, givens={param: point}, **options)
+    walk = pytensor.function([tangent], manifold.retr(param, tangent, kind=retraction), **options)
+
+    values = list(inputs.values())
+    here = float(loss_at(x, *values))
+    tangents = [unit(manifold, x, manifold.random_tangent(x, rng)) for _ in range(directions)]
+    errors, slopes, asymmetries, leaving = [], [], [], 0.0
+    for u, v in zip(tangents, tangents[1:] + tangents[:1], strict=True):
+        gradient, curvature, uv, uu, hess_u = terms_of(u, v, *values)
+        _, _, vu, vv, _ = terms_of(v, u, *values)
+        size = max(float(uu) ** 0.5, float(vv) ** 0.5)
+        asymmetries.append(abs(float(uv) - float(vu)) / size if size else 0.0)
+        leaving = max(leaving, tangency(manifold, x, hess_u))
+        rises = [float(loss_at(walk(x.dtype.type(t) * u), *values)) - here for t in steps]
+        expected = steps * float(gradient) + steps**2 / 2 * float(curvature)
+        errors.append(np.abs(np.array(rises) - expected))
+        scale = abs(here) + abs(float(gradient)) + abs(float(curvature))
+        slopes.append(slope(steps, errors[-1], 50 * np.finfo(x.dtype).eps * scale))
+    result = HessianCheck(
+        parameter=f"{param.name or param} on {manifold}",
+        steps=steps,
+        errors=np.array(errors),
+        slopes=np.array(slopes),
+        asymmetry=max(asymmetries),
+        tangency=leaving,
+        tolerance=TOLERANCE[x.dtype.name] if tolerance is None else tolerance,
+    )
+    if plot is not None and plot is not False:
+        result.plot(plot)
+    return result

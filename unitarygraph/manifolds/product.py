@@ -1,0 +1,132 @@
+"""Tuples of points of several manifolds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.manifolds.base import Manifold
+
+
+@dataclass(frozen=True, init=False)
+class Product(Manifold):
+    r"""Product of manifolds: points and tangents are tuples, one entry a factor.
+
+    ``Product(Unitary(), Sphere("real"))``. The metric is the sum of the factors' metrics, distances
+    are the root of the sum of squares, everything else goes factor by factor. Batch axes of the
+    entries must agree. Shapes, too, are given as a tuple. Points are no arrays: parameters are made
+    of each entry.
+    """
+
+    manifolds: tuple[Manifold, ...]  # type: ignore[misc]
+
+    def __init__(self, *manifolds):
+        wrong = [m for m in manifolds if not isinstance(m, Manifold)]
+        if wrong or not manifolds:
+            raise TypeError(f"Product: expected one manifold or more, got {wrong or 'none'}")
+        object.__setattr__(self, "manifolds", manifolds)
+        object.__setattr__(self, "field", manifolds[0].field)
+
+    def __str__(self):
+        return f"Product({', '.join(map(str, self.manifolds))})"
+
+    @property
+    def isometric_transport(self):
+        """Whether the transport of every factor keeps inner products."""
+        return all(m.isometric_transport for m in self.manifolds)
+
+    @property
+    def is_embedded(self):
+        """Whether every factor has a constant metric of the space around it."""
+        return all(m.is_embedded for m in self.manifolds)
+
+    @property
+    def retractions(self):
+        """Names that every factor has, with the smallest of their orders."""
+        first, *others = (m.retractions for m in self.manifolds)
+        common = [name for name in first if all(name in other for other in others)]
+        return {name: min(m.retractions[name] for m in self.manifolds) for name in common}
+
+    def _each(self, method, *tuples, **options):
+        for values in tuples:
+            if len(values) != len(self.manifolds):
+                raise ValueError(
+                    f"{method}: expected {len(self.manifolds)} entries on {self}, got {len(values)}"
+                )
+        rows = zip(self.manifolds, *tuples, strict=True)
+        return tuple(getattr(m, method)(*values, **options) for m, *values in rows)
+
+    def proj(self, x, g):
+        """The factors' projections."""
+        return self._each("proj", x, g)
+
+    def egrad2rgrad(self, x, g):
+        """The factors' gradients."""
+        return self._each("egrad2rgrad", x, g)
+
+    def ehess2rhess(self, x, egrad, ehess, u):
+        """The factors' Hessians: ``ehess`` holds what the whole tangent u makes of each gradient."""
+        return self._each("ehess2rhess", x, egrad, ehess, u)
+
+    def retr(self, x, u, kind="qr"):
+        """The factors' retractions."""
+        return self._each("retr", x, u, kind=kind)
+
+    def log(self, x, y):
+        """The factors' logarithms."""
+        return self._each("log", x, y)
+
+    def dist(self, x, y):
+        """Root of the sum of the squared distances."""
+        return _root_of_squares(self._each("dist", x, y))
+
+    def transport(self, x, y, v):
+        """The factors' transports."""
+        return self._each("transport", x, y, v)
+
+    def inner(self, x, u, v):
+        """Sum of the inner products."""
+        return sum(self._each("inner", x, u, v))
+
+    def norm(self, x, u):
+        """Root of the sum of the squared lengths."""
+        return _root_of_squares(self._each("norm", x, u))
+
+    def mean_square(self, x, u):
+        """The factors' mean squares, a tuple."""
+        return self._each("mean_square", x, u)
+
+    def project(self, x):
+        """The factors' nearest points."""
+        return self._each("project", x)
+
+    def dim(self, shape):
+        """Sum of the dimensions; ``shape`` holds one shape a factor."""
+        return sum(self._each("dim", shape))
+
+    def deviation(self, x):
+        """Root of the sum of the factors' squared deviations."""
+        return np.sqrt(sum(np.square(d) for d in self._each("deviation", x)))
+
+    def check_point(self, x, tol=None):
+        """Whether every entry is on its manifold; True or the entry's error."""
+        return all(self._each("check_point", x, tol=tol))
+
+    def check_tangent(self, x, u, tol=None):
+        """Whether every entry is tangent; True or the entry's error."""
+        return all(self._each("check_tangent", x, u, tol=tol))
+
+    def random_point(self, shape, rng=None, dtype=None):
+        """Independent random points; ``shape`` holds one shape a factor."""
+        return self._each("random_point", shape, rng=np.random.default_rng(rng), dtype=dtype)
+
+    def random_tangent(self, x, rng=None):
+        """Independent random tangents."""
+        return self._each("random_tangent", x, rng=np.random.default_rng(rng))
+
+
+def _root_of_squares(lengths):
+    """Root of the sum of squares; its gradient at zero is zero."""
+    square = sum(pt.square(length) for length in lengths)
+    zero = pt.eq(square, 0)
+    return pt.switch(zero, square, pt.sqrt(pt.switch(zero, pt.ones_like(square), square)))

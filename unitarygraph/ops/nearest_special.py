@@ -1,0 +1,62 @@
+"""Nearest unitary matrix of determinant 1."""
+
+import numpy as np
+import scipy.linalg
+from pytensor.gradient import grad_not_implemented
+
+from unitarygraph.stacked.blas import product
+from unitarygraph.stacked.lapack import thin_svd
+from unitarygraph.stacked.matrix_op import MatrixOp
+
+
+class NearestSpecial(MatrixOp):
+    r"""Matrix X with :math:`X^H X = I`, det X = 1 and the smallest distance to A, on values.
+
+    With :math:`A = W \mathrm{diag}(s) V^H` it is :math:`W \mathrm{diag}(e^{i\theta}) V^H`, where the
+    angles maximise :math:`\sum s_j \cos\theta_j` subject to their sum: all
+    :math:`s_j \sin\theta_j` are equal. In the real field the sign of the column of the smallest s
+    makes the determinant 1. Source: Kabsch (1978) in the real field.
+    """
+
+    title = "project"
+    arguments = ("A",)
+    signature = "F(n,n)->F(n,n)"
+
+    def matrix(self, a):
+        w, s, vh = thin_svd(a)
+        total = -np.angle(scipy.linalg.det(product(w, vh), check_finite=False))
+        if self.field == "real":
+            w[:, -1] *= np.cos(total).astype(a.dtype)
+            return product(w, vh)
+        turn = np.exp(1j * angles(s.astype("float64"), total)).astype(a.dtype)
+        return product(w * turn, vh)
+
+    def pullback(self, inputs, outputs, cotangents):
+        why = "the nearest unitary matrix of determinant 1 is computed on values"
+        return [grad_not_implemented(self, 0, inputs[0], why)]
+
+
+def angles(s, total):
+    r"""Angles with the given sum in [-pi, pi] that maximise the sum of s cos(angle), s descending.
+
+    With t the angle of the smallest s the others are :math:`\arcsin(s_{min} \sin t / s_j)`; their
+    sum less the total changes sign between t = 0 and t = total.
+    """
+    others = np.divide(s[-1], s[:-1], out=np.ones_like(s[:-1]), where=s[:-1] > 0)
+
+    def rest(t):
+        return np.arcsin(np.minimum(others * np.sin(t), 1))
+
+    goal, low, high = abs(total), 0.0, abs(total)
+    # Where all angles are below pi/2 the sum grows with t, and that solution is the best one.
+    if high > np.pi / 2 and np.pi / 2 + rest(np.pi / 2).sum() >= goal:
+        high = np.pi / 2
+    elif high > np.pi / 2:
+        low = np.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        if middle + rest(middle).sum() < goal:
+            low = middle
+        else:
+            high = middle
+    return np.sign(total) * np.append(rest(high), high)
