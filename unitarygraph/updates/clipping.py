@@ -26,6 +26,41 @@ def total_norm_constraint(grads, max_norm, epsilon=1e-7, return_norm=False):
     return (scaled, norm) if return_norm else scaled
 
 
+def row_norm_constraint(grads, max_norm, axes=-1):
+    r"""Scale every row of each gradient by a number of its own so that its norm is at most max_norm.
+
+    .. math:: g_j \leftarrow g_j \min(1, max / |g_j|)
+
+    ``axes``: the axis or axes along which one row runs, by default the last; of stacked complex
+    matrices ``(..., 2, m, n)`` rows are (-3, -1) and columns (-3, -2). ``max_norm`` is a float or a
+    symbolic scalar. Directions of rows stay as they are, the direction of the gradient does not.
+    Dtypes are kept; norms are free of overflow. Raises ValueError for a gradient without such axes.
+    Source: Cho and Lee (2017), who clip the gradient of each unit on its own.
+    """
+    axes = axes if isinstance(axes, tuple) else (axes,)
+    grads = [pt.as_tensor_variable(g) for g in grads]
+    for g in grads:
+        if any(not -g.type.ndim <= axis < g.type.ndim for axis in axes):
+            raise ValueError(
+                f"row_norm_constraint: axes {axes} need gradients that have them, "
+                f"got shape {g.type.shape}"
+            )
+    return [shortened(g, lengths(g, axes), max_norm) for g in grads]
+
+
+def lengths(g, axes):
+    """Norm along some axes, which are kept with length 1; free of overflow."""
+    largest = pt.abs(g).max(axis=axes, keepdims=True)
+    safe = pt.switch(pt.gt(largest, 0), largest, pt.ones_like(largest))
+    return safe * pt.sqrt(pt.square(g / safe).sum(axis=axes, keepdims=True))
+
+
+def shortened(g, norms, limit):
+    """Gradients g of the given norms, at most ``limit`` long."""
+    limit = pt.as_tensor_variable(limit).astype(g.type.dtype)
+    return g * pt.switch(pt.gt(norms, limit), limit / norms, pt.ones_like(norms))
+
+
 def clip(grads, limit):
     """Clip every entry of the gradients to [-limit, limit], real and imaginary planes apart.
 

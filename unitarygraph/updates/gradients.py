@@ -1,9 +1,11 @@
 """From a loss or a list of gradients to pairs (parameter, gradient)."""
 
+import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
+from unitarygraph.manifolds import Euclidean, GeneralizedStiefel
 from unitarygraph.parameter import manifold_of
 from unitarygraph.stacked.layout import REAL_DTYPES
 
@@ -38,6 +40,24 @@ def gradients(loss_or_grads, params):
                 f"got {len(grads)}"
             )
     return [(p, _conform(p, g)) for p, g in zip(params, grads, strict=True)]
+
+
+def tangent_gradient(p, g, manifold):
+    r"""Riemannian gradient for rules that divide by its size; zero where it is rounding alone.
+
+    A Euclidean gradient normal to the manifold has the gradient zero, of which rounding leaves about
+    :math:`\epsilon |g|`. Divided by its own size that would be a step like any other. So what is
+    shorter than :math:`2 \sqrt{\mathrm{rows}}\,\epsilon |g|` is taken for zero, each matrix or row
+    that has a ``mean_square`` of its own, where the metric is that of the space around.
+    """
+    gradient = manifold.egrad2rgrad(p, g)
+    if isinstance(manifold, Euclidean | GeneralizedStiefel) or not manifold.is_embedded:
+        return gradient
+    rows = max(p.get_value(borrow=True).shape[-2:])
+    rounding = np.asarray(4 * rows * np.finfo(p.type.dtype).eps ** 2, p.type.dtype)
+    sizes = [manifold.mean_square(p, u) for u in (gradient, g)]
+    is_rounding = pt.lt(sizes[0], rounding * sizes[1])
+    return pt.switch(is_rounding, pt.zeros_like(gradient), gradient)
 
 
 def label(p):

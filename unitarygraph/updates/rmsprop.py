@@ -3,7 +3,7 @@
 import pytensor.tensor as pt
 
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import gradients
+from unitarygraph.updates.gradients import gradients, tangent_gradient
 from unitarygraph.updates.soundness import check_update
 from unitarygraph.updates.state import scalar, zeros_of_mean_square
 
@@ -25,7 +25,7 @@ def rmsprop(loss_or_grads, params, learning_rate, rho=0.99, epsilon=1e-8, retrac
         manifold = manifold_of(p)
         rate, keep = scalar(learning_rate, p, "learning_rate"), scalar(rho, p, "rho")
         mean = zeros_of_mean_square(p, manifold, "rmsprop", "mean_square")
-        gradient = manifold.proj(p, g)
+        gradient = tangent_gradient(p, g, manifold)
         updates[mean] = keep * mean + (1 - keep) * manifold.mean_square(p, gradient)
         size = pt.sqrt(updates[mean]) + scalar(epsilon, p, "epsilon")
         updates[p] = manifold.retr(p, -rate * gradient / size, kind=retraction)

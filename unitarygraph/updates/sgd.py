@@ -37,6 +37,6 @@ def sgd(loss_or_grads, params, learning_rate, retraction="qr"):
     updates = {}
     for p, g in gradients(loss_or_grads, params):
         manifold, rate = manifold_of(p), scalar(learning_rate, p, "learning_rate")
-        updates[p] = manifold.retr(p, -rate * manifold.proj(p, g), kind=retraction)
+        updates[p] = manifold.retr(p, -rate * manifold.egrad2rgrad(p, g), kind=retraction)
         check_update("sgd", p, g, [rate], updates[p], manifold)
     return updates

@@ -26,7 +26,14 @@ def zeros_like(p, rule, what):
 def zeros(p, rule, what, shape, dtype=None):
     """Shared zeros of a given shape, by default of p's dtype, named ``<p>/<rule>/<what>``."""
     value = np.zeros(shape, p.type.dtype if dtype is None else dtype)
-    return pytensor.shared(value, name=f"{p.name}/{rule}/{what}", shape=value.shape)
+    variable = pytensor.shared(value, name=f"{p.name}/{rule}/{what}", shape=value.shape)
+    variable.tag.state_of = p
+    return variable
+
+
+def is_state_of(variable, p):
+    """Whether a rule remembers something about the parameter p in the shared variable."""
+    return getattr(variable.tag, "state_of", None) is p
 
 
 def zeros_of_mean_square(p, manifold, rule, what):

@@ -1,0 +1,114 @@
+"""Dynamic trivialisation: exponentials around a base point that moves."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from unitarygraph.manifolds import Unitary
+from unitarygraph.ops.polar import polar
+from unitarygraph.parameter import parameter
+from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.parametrizations.exp import Exp
+
+
+class DynamicTrivialization(Parametrization):
+    r""":math:`W = B \exp(A)`, A skew-Hermitian from zero, B in U(n) (SO(n) in the real field).
+
+    `post_updates`, made after each training step, moves the base: every K steps :math:`B \leftarrow B
+    \exp(A), A \leftarrow 0`, which leaves W as it is; every M of these moves B is replaced by its polar
+    factor. K = 1 is Riemannian gradient descent with the exponential map (in the coordinates of `Exp`,
+    whose off-diagonal entries stand for two: a gradient step of rate r moves W along the geodesic by
+    2r times the Riemannian gradient, by r in the diagonal of A). K = ``math.inf`` is expRNN: B = I for
+    good and A starts where it is drawn; for finite K, B does.
+
+    Parameters
+    ----------
+    n : int
+    K : steps between moves of the base, an integer of at least 1 or ``math.inf``; published: 1, 100
+    M : moves of the base between polar factors, likewise; published: 30 for copying, 100
+    init, field, rng, dtype, name : as `Exp`; the base is named ``<name>/base``
+
+    Attributes: ``params`` is [A]; ``base`` the shared variable B; ``state`` [B and the counters], what
+    a checkpoint holds besides. Raises ValueError for K and M out of range; otherwise as `Exp`.
+
+    Source: Lezcano-Casado (2019), "Trivializations for gradient-based optimization on manifolds".
+    """
+
+    def __init__(
+        self,
+        n,
+        K=100,
+        M=100,
+        init="henaff",
+        field="complex",
+        rng=0,
+        dtype=None,
+        name="A",
+    ):
+        self.K, self.M = _interval("K", K), _interval("M", M)
+        start = Exp(n, init, field, rng, dtype, name)
+        self.field, self.matrices = field, start.matrices
+        moves = self.K is not None
+        self._turn = Exp(n, _zero, field, dtype=dtype, name=name) if moves else start
+        self.params = self._turn.params
+        point = start.value() if moves else np.eye(n)
+        stored = self.matrices.from_numpy(point).astype(self.params[0].type.dtype)
+        self.base = parameter(stored, Unitary(field), name=f"{name}/base")
+        self._step = _counter(f"{name}/dtriv/step")
+        self._moves = _counter(f"{name}/dtriv/moves")
+        self.state = [self.base, self._step, self._moves]
+
+    def __call__(self):
+        return self.matrices.matmul(self.base, self._turn())
+
+    def value(self):
+        """Current matrix, computed by NumPy in the parameter's precision."""
+        base = self.matrices.to_numpy(np.array(self.base.get_value()))
+        return base @ self._turn.value()
+
+    def post_updates(self, state=()):
+        """Updates to be made after each training step, by a function of their own.
+
+        ``state``: the shared variables in which the optimiser of A remembers, which go back to zero
+        with A: a list, or the rule's dictionary, of which all but A are taken. By default they are
+        kept, as published: the moments of the old base then speak of the new one.
+
+        Both branches of each choice are computed, an exponential and a polar factor a step (see
+        `unitarygraph.updates.project_after` on why). To pay only when it is due, compile `rebase`
+        instead and call it every K steps. Empty for K infinite.
+        """
+        if self.K is None:
+            return {}
+        due = pt.eq(self._step + 1, self.K)
+        step = {self._step: pt.switch(due, 0, self._step + 1)}
+        moved = self.rebase(state)
+        return step | {kept: pt.switch(due, new, kept) for kept, new in moved.items()}
+
+    def rebase(self, state=()):
+        """Updates that move the base now, and make it unitary again if it is the M-th move."""
+        (A,) = self.params
+        point = self()
+        updates = {A: pt.zeros_like(A)}
+        if self.M is not None:
+            last = pt.eq(self._moves + 1, self.M)
+            updates[self._moves] = pt.switch(last, 0, self._moves + 1)
+            point = pt.switch(last, polar(point, self.field)[0], point)
+        updates[self.base] = point
+        return updates | {s: pt.zeros_like(s) for s in state if s is not A}
+
+
+def _zero(rng, n, field):
+    return np.zeros((n, n))
+
+
+def _counter(name):
+    return pytensor.shared(np.zeros((), "int64"), name=name, shape=())
+
+
+def _interval(name, value):
+    """The integer, or None for infinity."""
+    if value == np.inf:
+        return None
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive integer or infinity, got {value!r}")
+    return int(value)
