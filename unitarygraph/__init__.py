@@ -5,9 +5,11 @@ A complex matrix is a real tensor ``(..., 2, m, n)``, real and imaginary plane b
 L in a complex Z = X + iY is dL/dX + i dL/dY.
 """
 
-from unitarygraph import manifolds, nn, parametrizations, rewrites, stacked, updates
-from unitarygraph.checks import check_gradient, check_retraction, unitarity
+from unitarygraph import dissolving, manifolds, nn, parametrizations, rewrites, stacked, updates
+from unitarygraph.checks import check_gradient, check_hessian, check_retraction, unitarity
+from unitarygraph.dissolving import dissolve, quad_penalty
 from unitarygraph.link import register_when_used
+from unitarygraph.minimize import minimize
 from unitarygraph.ops import (
     cayley,
     eigh,
@@ -20,6 +22,7 @@ from unitarygraph.ops import (
     recurrence,
     skew_from_upper,
 )
+from unitarygraph.orthogonalize import orthogonalize
 from unitarygraph.parameter import parameter
 
 __version__ = "0.1.0"
@@ -27,18 +30,24 @@ __version__ = "0.1.0"
 __all__ = [
     "cayley",
     "check_gradient",
+    "check_hessian",
     "check_retraction",
+    "dissolve",
+    "dissolving",
     "eigh",
     "expm",
     "expm_frechet",
     "logm",
     "manifolds",
+    "minimize",
     "newton_schulz",
     "nn",
+    "orthogonalize",
     "parameter",
     "parametrizations",
     "polar",
     "qr",
+    "quad_penalty",
     "recurrence",
     "rewrites",
     "skew_from_upper",
