@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-PACKAGES = ("pytensor", "numpy", "scipy", "numba", "torch", "jax", "geotorch", "geoopt")
+PACKAGES = ("pytensor", "numpy", "scipy", "numba", "torch", "jax", "geotorch", "geoopt", "pymanopt")
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",

@@ -24,7 +24,7 @@ class Target:
         return "met" if met else "NO"
 
     def __str__(self):
-        value = "" if self.value is None else f" ({self.value:.2f})"
+        value = "" if self.value is None else f" ({number(self.value)})"
         return f"{self.text}{value}: {self.mark}"
 
 
@@ -32,6 +32,7 @@ class Target:
 class Row:
     """One comparison: medians and quartiles of each contender, ours first, and the targets.
 
+    Without a ``unit`` the figures are of several kinds, and no ratios are made of them.
     ``at`` is the size on a plot's ``axis`` ("n" or "T") and ``series`` the curve it belongs to.
     """
 
@@ -54,8 +55,13 @@ class Row:
         if name not in self.medians:
             return ""
         low, high = self.quartiles.get(name, (None, None))
-        spread = "" if low is None else f" ({low:.2f}-{high:.2f})"
-        return f"{self.medians[name]:.2f}{spread}"
+        spread = "" if low is None else f" ({number(low)}-{number(high)})"
+        return f"{number(self.medians[name])}{spread}"
+
+
+def number(value):
+    """A figure in words: two decimals, or digits and a power of ten for a small one."""
+    return f"{value:.2f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"
 
 
 def faster(row, peer, limit=1.0):
@@ -92,7 +98,8 @@ def table(rows):
     names = list(dict.fromkeys(name for row in rows for name in row.medians))
     lines = []
     for row in rows:
-        ratios = [f"{row.ratio(n):.2f}x {n}" for n in list(row.medians)[1:]]
+        others = list(row.medians)[1:] if row.unit else []
+        ratios = [f"{row.ratio(n):.2f}x {n}" for n in others]
         targets = "; ".join(map(str, row.targets))
         cells = [row.cell(name) for name in names]
         lines.append([row.case, row.unit, *cells, ", ".join(ratios), targets])
@@ -108,7 +115,7 @@ def summary(figures):
         for target in row.targets
     ]
     lines = [
-        [name, case, t.text, "" if t.value is None else f"{t.value:.2f}", t.mark]
+        [name, case, t.text, "" if t.value is None else number(t.value), t.mark]
         for name, case, t in marked
     ]
     marks = [target.mark for _, _, target in marked]

@@ -26,6 +26,7 @@ MODELS: dict[str, str] = {
     "fcurnn": "FullCapacityURNN",
     "lstm": "LSTM",
     "tanh": "TanhRNN",
+    "wrn": "WideResNet",
 }
 
 #: arguments that every model takes; all others are its options

@@ -17,17 +17,22 @@ from unitarygraph.parameter import parameter
 
 
 class Model(ABC):
-    """A recurrent layer and a readout: ``(T, B, input_size) -> (T, B, output_size)``.
+    """A map of sequences, ``(T, B, input_size) -> (T, B, output_size)``; most are recurrent.
 
-    A subclass sets :attr:`params` and calls :meth:`remember` with the options it was built with.
+    A subclass enters what it trains in :attr:`params`, and in :attr:`statistics` what it keeps but
+    does not train.
     """
 
     #: training settings that suit the model (see ``unitarygraph.training.settings``)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: the same by a task's name, for settings that the task would set otherwise
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
     #: whether the recurrent matrix is unitary by construction
     unitary: bool = False
 
     params: list[SharedVariable]
+    #: shared variables that the outputs depend on and :meth:`training` updates, as running means
+    statistics: list[SharedVariable]
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Model(ABC):
         self.dtype = dtype or pytensor.config.floatX
         self.options = options
         self.params = []
+        self.statistics = []
 
     def add(self, name: str, value: np.ndarray, manifold: Any = None) -> SharedVariable:
         """Make a parameter of the model's dtype, unique by name, and enter it in `params`."""
@@ -54,6 +60,15 @@ class Model(ABC):
     @abstractmethod
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
         """Return the outputs of all steps; where `mask` (T, B) is 0 the state stands still."""
+
+    def training(
+        self, x: TensorVariable, mask: TensorVariable | None = None
+    ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
+        """Return the outputs to be trained on, and updates of `statistics` to be made with them.
+
+        For most models the outputs are those of a call, and there are no updates.
+        """
+        return self(x, mask), {}
 
     def recurrent_matrix(self) -> np.ndarray | None:
         """Return the current hidden-to-hidden matrix (n, n), None where there is not one."""

@@ -7,7 +7,14 @@ import pytensor
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/wrong-graph.md", "docs/backends.md"]
+PAGES = [
+    "README.md",
+    "docs/backends.md",
+    "docs/batch-normalisation.md",
+    "docs/dissolving.md",
+    "docs/orthogonalize.md",
+    "docs/wrong-graph.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

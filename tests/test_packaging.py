@@ -10,7 +10,17 @@ import pytest
 import unitarygraph as ug
 
 ROOT = Path(ug.__file__).parent.parent
-PUBLIC = ["", ".stacked", ".manifolds", ".updates", ".parametrizations", ".models", ".tasks", ".nn"]
+PUBLIC = [
+    "",
+    ".dissolving",
+    ".manifolds",
+    ".models",
+    ".nn",
+    ".parametrizations",
+    ".stacked",
+    ".tasks",
+    ".updates",
+]
 
 
 def packages_on_disk(root):

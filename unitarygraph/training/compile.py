@@ -51,7 +51,7 @@ class Program:
         )
         self.names: list[str] = []
         self.shared: dict[str, SharedVariable] = {}
-        self._remember(self.model.params)
+        self._remember([*self.model.params, *self.model.statistics])
         self._step: Function | None = None
         self._after_step: Function | None = None
         self._evaluations: dict[int, Function] = {}
@@ -123,8 +123,8 @@ class Program:
             self.shared[name].set_value(_checked(self.shared[name], value))
 
     def restore_parameters(self, values: dict[str, Value]) -> None:
-        """Set the model's parameters alone from a state that may hold more."""
-        for name in (p.name for p in self.model.params):
+        """Set the model's parameters and statistics from a state that may hold more."""
+        for name in (p.name for p in (*self.model.params, *self.model.statistics)):
             if name not in values:
                 raise ValueError(f"state: expected a variable {name!r}, got {sorted(values)}")
             self.shared[name].set_value(_checked(self.shared[name], values[name]))
@@ -145,7 +145,9 @@ class Program:
         if self._step is not None:
             return
         training = self.settings.training
-        inputs, loss, metrics = self._objective(training.batch)
+        inputs = self.task.inputs(self.settings.dtype, training.batch)
+        outputs, statistics = self.model.training(inputs[0], self._mask(inputs))
+        loss, metrics = self._objective(outputs, inputs)
         penalty = self.model.penalty()
         updates = training_updates(
             loss if penalty is None else loss + penalty,
@@ -156,13 +158,13 @@ class Program:
             training.clip,
             self.settings.optimizer_options,
         )
+        updates |= statistics
         after = self.model.post_updates()
         self._remember(updates)
         self._remember(after)
         self.names = ["loss", *metrics]
-        outputs = [loss, *metrics.values()]
         self._step = pytensor.function(
-            inputs, outputs, updates=list(updates.items()), mode=self.mode
+            inputs, [loss, *metrics.values()], updates=list(updates.items()), mode=self.mode
         )
         self._remember(v for v in self._step.get_shared() if isinstance(v, SharedVariable))
         if after:
@@ -173,7 +175,9 @@ class Program:
     def _evaluate_batch(self, batch: Arrays) -> Scalars:
         size = batch[0].shape[1]
         if size not in self._evaluations:
-            inputs, loss, metrics = self._objective(size)
+            inputs = self.task.inputs(self.settings.dtype, size)
+            outputs = self.model(inputs[0], mask=self._mask(inputs))
+            loss, metrics = self._objective(outputs, inputs)
             self.names = ["loss", *metrics]
             self._evaluations[size] = pytensor.function(
                 inputs, [loss, *metrics.values()], mode=self.mode
@@ -183,14 +187,15 @@ class Program:
     def _evaluation_batches(self) -> Iterator[Arrays]:
         return self.task.evaluation_batches(self.settings.training.batch, self.settings.dtype)
 
+    def _mask(self, inputs: list[TensorVariable]) -> TensorVariable | None:
+        return inputs[-1] if self.task.masked else None
+
     def _objective(
-        self, batch: int
-    ) -> tuple[list[TensorVariable], TensorVariable, dict[str, TensorVariable]]:
-        inputs = self.task.inputs(self.settings.dtype, batch)
-        x, *targets = inputs
-        outputs = self.model(x, mask=targets[-1] if self.task.masked else None)
+        self, outputs: TensorVariable, inputs: list[TensorVariable]
+    ) -> tuple[TensorVariable, dict[str, TensorVariable]]:
+        _, *targets = inputs
         loss = pt.as_tensor_variable(self.task.loss(outputs, *targets))
-        return inputs, loss, self.task.metrics(outputs, *targets)
+        return loss, self.task.metrics(outputs, *targets)
 
     def _remember(self, variables: Iterable[SharedVariable]) -> None:
         """Enter shared variables under their names, which checkpoints and messages use."""

@@ -15,10 +15,25 @@ from unitarygraph.models.base import Model
 
 #: optimizer -> rule ``(loss_or_grads, params, learning_rate, **options)``
 OPTIMIZERS: dict[str, Callable[..., dict]] = {
+    "adadelta": updates.adadelta,
+    "adagrad": updates.adagrad,
     "adam": updates.adam,
+    "adam_g": updates.adam_g,
+    "adamax": updates.adamax,
+    "adamw": updates.adamw,
+    "amsgrad": updates.amsgrad,
+    "lion": updates.lion,
     "momentum": updates.momentum,
+    "nesterov_momentum": updates.nesterov_momentum,
     "rmsprop": updates.rmsprop,
     "sgd": updates.sgd,
+    "sgd_g": updates.sgd_g,
+}
+
+#: rule for orthogonal parameters alone -> its authors' rule for all others, which has no options
+COMPANIONS: dict[str, Callable[..., dict]] = {
+    "adam_g": updates.nesterov_momentum,
+    "sgd_g": updates.nesterov_momentum,
 }
 
 #: arguments of every rule; all others are its options
@@ -55,8 +70,9 @@ def training_updates(
     """Return the updates of one training step.
 
     ``model.orthogonal_params`` take `orthogonal_learning_rate` (None: a tenth of `learning_rate`,
-    the lineage's ratio), the other parameters `learning_rate`; gradients are first scaled down
-    together to the norm `clip`, if it is given.
+    the lineage's ratio), the other parameters `learning_rate`, and by the rule of
+    :data:`COMPANIONS` where `optimizer` has one; gradients are first scaled down together to the
+    norm `clip`, if it is given.
     """
     rule = rule_named(optimizer)
     gradients: list[Any] = list(pytensor.grad(loss, model.params))  # type: ignore[arg-type]
@@ -66,7 +82,11 @@ def training_updates(
         orthogonal_learning_rate = learning_rate / 10
     orthogonal = {p.name for p in model.orthogonal_params}
     merged: dict[SharedVariable, TensorVariable] = {}
-    for rate, chosen in ((learning_rate, False), (orthogonal_learning_rate, True)):
+    other_rule = COMPANIONS.get(optimizer, rule)
+    for chosen, update, rate in (
+        (False, other_rule, learning_rate),
+        (True, rule, orthogonal_learning_rate),
+    ):
         group = [
             (g, p)
             for g, p in zip(gradients, model.params, strict=True)
@@ -74,5 +94,6 @@ def training_updates(
         ]
         if group:
             group_gradients, params = map(list, zip(*group, strict=True))
-            merged |= rule(group_gradients, params, rate, **(options or {}))
+            more = (options or {}) if update is rule else {}
+            merged |= update(group_gradients, params, rate, **more)
     return merged

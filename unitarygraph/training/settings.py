@@ -101,8 +101,8 @@ def resolve(
 
     Each key of `assignments` goes to the section that has an option of that name
     (``section.key`` says it outright); its value may be a string, which is read as the option's
-    type. Defaults, later ones first: the user's, the model's, the task's, those of
-    :class:`TrainingOptions` and of the builders.
+    type. Defaults, later ones first: those of :class:`TrainingOptions` and of the builders, the
+    model's, the task's, and the model's for this task.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def resolve(
     """
     check_backend(backend)
     known, hints = options_and_hints(task, model, _optimizer(task, model, assignments or {}))
-    for defaults in (models.lookup(model).defaults, tasks.lookup(task).defaults):
+    for defaults in _defaults(task, model):
         for key, value in defaults.items():
             for section in ("training", "optimizer"):
                 if key in known[section]:
@@ -174,10 +174,16 @@ def options_and_hints(
     return known, hints
 
 
+def _defaults(task: str, model: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the training settings that suit model and task, the last ones winning."""
+    known = models.lookup(model)
+    return known.defaults, tasks.lookup(task).defaults, known.task_defaults.get(task, {})
+
+
 def _optimizer(task: str, model: str, assignments: Mapping[str, Any]) -> str:
     """Return the update rule's name, which must be known before its options can be."""
     chosen = TrainingOptions.optimizer
-    for source in (models.lookup(model).defaults, tasks.lookup(task).defaults, assignments):
+    for source in (*_defaults(task, model), assignments):
         chosen = source.get("training.optimizer", source.get("optimizer", chosen))
     return chosen
 

@@ -23,8 +23,8 @@ def hints_of(thing: Callable[..., Any]) -> dict[str, Any]:
 
 
 def hint_of(default: Any) -> Any:
-    """Return the type to read an option as that declares none: its default's."""
-    return str | None if default is None else type(default)
+    """Return the type to read an option as that declares none: its default's, or any for None."""
+    return float | str | None if default is None else type(default)
 
 
 def parse(name: str, value: Any, hint: Any) -> Any:

@@ -1,0 +1,103 @@
+"""Batch normalisation."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from unitarygraph.parameter import parameter
+
+
+class BatchNorm:
+    r"""Each feature brought to mean 0 and variance 1, then scaled by a gain g and moved by a bias b.
+
+    .. math:: y = g\,\frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + b
+
+    ``(B, F) -> (B, F)``, one mean a feature, or ``(B, C, H, W) -> (B, C, H, W)``, one a channel.
+
+    In training :math:`\mu` and :math:`\sigma^2` are the batch's own, and the call leaves in
+    ``updates`` the running ones' new values, with m the momentum and N the numbers a feature has
+
+    .. math:: \mu_r \leftarrow (1 - m)\,\mu_r + m\,\mu, \quad
+              \sigma_r^2 \leftarrow (1 - m)\,\sigma_r^2 + m\,\frac{N}{N - 1}\,\sigma^2,
+
+    a dictionary to be merged with a rule's: ``sgd(loss, params, rate) | norm.updates``. With
+    ``training=False`` the running values stand in the formula.
+
+    Parameters
+    ----------
+    features : F or C
+    momentum : m, between 0 and 1, the weight of the newest batch
+    epsilon : positive
+    dtype : by default ``config.floatX``
+    name : of the parameters ``<name>/gain`` (at first 1) and ``<name>/bias`` (0), in ``params``,
+        and of ``<name>/mean`` (0) and ``<name>/variance`` (1), in ``statistics``
+
+    Raises
+    ------
+    ValueError
+        for numbers out of range, an x of another rank or with another number of features, and in
+        training for a batch that is known to hold one number a feature
+
+    Source: Ioffe and Szegedy (2015), algorithms 1 and 2.
+    """
+
+    def __init__(self, features, *, momentum=0.1, epsilon=1e-5, dtype=None, name="bn"):
+        if features < 1:
+            raise ValueError(f"BatchNorm: features must be at least 1, got {features}")
+        if not 0 < momentum <= 1:
+            raise ValueError(f"BatchNorm: momentum must be in (0, 1], got {momentum}")
+        if not epsilon > 0:
+            raise ValueError(f"BatchNorm: epsilon must be positive, got {epsilon}")
+        dtype = dtype or pytensor.config.floatX
+        zeros, ones = np.zeros(features, dtype), np.ones(features, dtype)
+        self.gain = parameter(ones, name=f"{name}/gain")
+        self.bias = parameter(zeros, name=f"{name}/bias")
+        self.mean = pytensor.shared(zeros, name=f"{name}/mean", shape=zeros.shape)
+        self.variance = pytensor.shared(ones, name=f"{name}/variance", shape=ones.shape)
+        self.params = [self.gain, self.bias]
+        self.statistics = [self.mean, self.variance]
+        self.updates = {}
+        self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
+
+    def __call__(self, x, training=True):
+        features = self.gain.type.shape[0]
+        if x.type.ndim not in (2, 4) or x.type.shape[1] not in (None, features):
+            raise ValueError(
+                f"BatchNorm: x must be (B, {features}) or (B, {features}, H, W), "
+                f"got shape {x.type.shape}"
+            )
+        along = (0,) if x.type.ndim == 2 else (0, 2, 3)
+
+        def over_x(a):
+            return pt.expand_dims(a, along)
+
+        mean, variance = self.mean, self.variance
+        centred = x - over_x(mean)
+        if training:
+            mean = pt.mean(x, axis=along)
+            centred = x - over_x(mean)
+            variance = pt.mean(pt.sqr(centred), axis=along)
+            self.updates = self._running(mean, variance, _count(x, along))
+        scale = self.gain / pt.sqrt(variance + self._epsilon)
+        return centred * over_x(scale) + over_x(self.bias)
+
+    def _running(self, mean, variance, count):
+        keep, unbiased = 1 - self._momentum, variance * (count / (count - 1)).astype(variance.dtype)
+        return {
+            self.mean: keep * self.mean + self._momentum * mean,
+            self.variance: keep * self.variance + self._momentum * unbiased,
+        }
+
+
+def _count(x, along):
+    """How many numbers of x a feature has; ValueError where it is known to be one."""
+    sizes = [x.type.shape[i] for i in along]
+    if None in sizes:
+        return pt.prod([x.shape[i] for i in along]).astype("float64")
+    count = np.prod(sizes, dtype="float64")
+    if count == 1:
+        raise ValueError(
+            "BatchNorm: x must hold more than one number a feature in training, "
+            f"got shape {x.type.shape}"
+        )
+    return count
