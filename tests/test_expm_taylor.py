@@ -18,7 +18,7 @@ def exact(a, e):
     """Exp A and L_A(E) by mpmath's Taylor series of the block matrix."""
     n = len(a)
     block = np.block([[a, e], [np.zeros_like(a), a]])
-    with mpmath.workdps(60 + int(np.linalg.norm(a))):
+    with mpmath.workdps(60 + min(300, int(np.linalg.norm(a)))):
         rows = mpmath.expm(mpmath.matrix(block.tolist()), method="taylor").tolist()
     values = np.array(rows, dtype=complex).reshape(2 * n, 2 * n)
     return values[:n, :n], values[:n, n:]

@@ -404,6 +404,7 @@ def test_project_after_of_nothing_projects_what_is_stored(shape):
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["JAX", "PYTORCH"])
 def test_other_backends_take_the_same_steps(mode):
     def trained(chosen):

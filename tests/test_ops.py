@@ -138,10 +138,17 @@ def test_a_batch_is_a_loop(name, field, dtype, rng):
             )
 
 
+COMPILED = ("matmul", "expm_skew", "qr")
+
+
 @pytest.mark.parametrize(
     ("name", "field", "mode"),
     [
-        *((*case, "NUMBA") for case in CASES),
+        # One adapter serves all Ops: a few stand for them, by the number of inputs and results.
+        *(
+            pytest.param(*case, "NUMBA", marks=() if case[0] in COMPILED else pytest.mark.slow)
+            for case in CASES
+        ),
         # The C virtual machine runs the same Python as FAST_COMPILE.
         *((*case, "CVM") for case in CASES if case[0] in DIFFERENTIATED),
     ],

@@ -309,6 +309,7 @@ def test_wrong_arguments_are_named():
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["JAX", "PYTORCH"])
 def test_other_backends_take_the_same_steps(mode):
     manifold = Unitary()

@@ -90,8 +90,12 @@ def agree(results, expected):
         np.testing.assert_allclose(got, want, rtol=0, atol=tolerance(want, len(results[0])))
 
 
+# A scan compiles for seconds: the lineage's activation here, the others among the slow tests.
 @pytest.mark.parametrize("masked", [False, True], ids=["full", "masked"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "activation",
+    [a if a == "modrelu" else pytest.param(a, marks=pytest.mark.slow) for a in ACTIVATIONS],
+)
 @pytest.mark.parametrize("field", FIELDS)
 def test_loop_and_scan(field, activation, masked):
     given = values(field)
@@ -132,7 +136,7 @@ def test_finite_differences(field, activation, states):
     verify_grad(f, given, rng=rng, mode=PYTHON, no_debug_ref=False, rel_tol=1e-5, abs_tol=1e-5)
 
 
-@pytest.mark.parametrize("activation", ["modrelu", "tanh"])
+@pytest.mark.parametrize("activation", ["modrelu", pytest.param("tanh", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("field", FIELDS)
 def test_second_derivatives_by_finite_differences(field, activation):
     given = values(field, T=3, B=2, n=2)[: 4 if activation == "modrelu" else 3]
@@ -151,7 +155,11 @@ def test_second_derivatives_by_finite_differences(field, activation):
     )
 
 
-@pytest.mark.parametrize("direct", [False, True], ids=["double pullback", "pushforward"])
+@pytest.mark.parametrize(
+    "direct",
+    [pytest.param(False, marks=pytest.mark.slow), True],
+    ids=["double pullback", "pushforward"],
+)
 @pytest.mark.parametrize("field", FIELDS)
 def test_tangents_forward(field, direct):
     given = values(field)
@@ -304,7 +312,9 @@ def test_wrong_shapes_at_run_time(numba_case, wrong):
             f(*case, np.ones_like(case[0]))
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "identity"])
+@pytest.mark.parametrize(
+    "activation", ["tanh", *(pytest.param(a, marks=pytest.mark.slow) for a in ("relu", "identity"))]
+)
 def test_kernels_of_the_other_activations(activation):
     # Unmasked, last state only; both fields in one compiled function.
     v = [variables(field)[:3] for field in FIELDS]

@@ -65,7 +65,7 @@ def batch(rng, dtype):
         pytest.param("float32", "NUMBA", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("retraction", ["exp", "qr"])
+@pytest.mark.parametrize("retraction", ["exp", pytest.param("qr", marks=pytest.mark.slow)])
 def test_training_keeps_the_matrix_unitary_after_every_step(retraction, dtype, mode):
     rng = np.random.default_rng(2)
     inputs, loss, W, others = build(dtype, rng)

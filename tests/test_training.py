@@ -108,7 +108,7 @@ def test_defaults_user_over_task_over_model():
         ({"protocol": "henaff"}, r"expected one of exprnn, arjovsky, got 'henaff'"),
         ({"steps": 0}, r"steps must be at least 1, got 0"),
         ({"learning_rate": "-1"}, r"learning_rate must be positive and finite, got -1.0"),
-        ({"optimizer": "lion"}, r"optimizer: expected one of adam, .*, got 'lion'"),
+        ({"optimizer": "tiger"}, r"optimizer: expected one of adadelta, .*, got 'tiger'"),
     ],
 )
 def test_wrong_assignments_are_refused_in_words(assignments, message):
@@ -126,9 +126,10 @@ def test_a_key_claimed_twice_must_name_its_section(monkeypatch):
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 @pytest.mark.parametrize("task", tasks.names())
 def test_no_two_sections_share_a_key(task, optimizer):
+    """But a penalty of the model and a decay of the rule, which are told apart by their sections."""
     for model in models.names():
         known, _ = options_and_hints(task, model, optimizer)
-        keys = [key for section in known.values() for key in section]
+        keys = [key for section in known.values() for key in section if key != "weight_decay"]
         assert len(keys) == len(set(keys)), (task, model, optimizer)
 
 

@@ -1,12 +1,13 @@
 """Is the gradient the slope? Compared with differences along random tangents."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.checks.plots import draw_loglog
+from unitarygraph.checks.plots import DirectionsCheck
 from unitarygraph.checks.tangency import LIMIT, tangency, unit
 from unitarygraph.parameter import manifold_of
 
@@ -15,8 +16,10 @@ STEPS = {"float64": np.logspace(-1, -8, 15), "float32": np.logspace(0, -4, 9)}
 
 
 @dataclass(frozen=True)
-class GradientCheck:
+class GradientCheck(DirectionsCheck):
     """Result of `check_gradient`: prints as a table, true when it passed."""
+
+    order: ClassVar[int] = 2
 
     parameter: str
     steps: np.ndarray
@@ -36,9 +39,6 @@ class GradientCheck:
         best = np.nanmin(np.where(np.isfinite(self.errors), self.errors, np.inf), axis=1)
         return bool(np.all(best <= self.tolerance) and self.tangency <= LIMIT)
 
-    def __bool__(self):
-        return self.passed
-
     def __str__(self):
         worst = int(np.argmax(self.errors.min(axis=1)))
         lines = [f"gradient of {self.parameter}, worst of {len(self.slopes)} directions"]
@@ -55,14 +55,6 @@ class GradientCheck:
             + ("passed" if self.passed else "FAILED")
         )
         return "\n".join(lines)
-
-    def plot(self, target=True):
-        """Error against step, both logarithmic: slope 2 until rounding takes over.
-
-        ``target``: a path, matplotlib Axes, or True for a new figure. Returns the Axes.
-        """
-        curves = {f"direction {i + 1}": errors for i, errors in enumerate(self.errors)}
-        return draw_loglog(target, self.steps, curves, order=2, title=self.parameter)
 
 
 def check_gradient(

@@ -1,12 +1,13 @@
 """Is the Hessian the curvature? Compared with a loss along random tangents."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.checks.plots import draw_loglog
+from unitarygraph.checks.plots import DirectionsCheck
 from unitarygraph.checks.retraction import slope
 from unitarygraph.checks.tangency import LIMIT, tangency, unit
 from unitarygraph.parameter import manifold_of
@@ -17,8 +18,10 @@ TOLERANCE = {"float64": (0.25, 1e-8), "float32": (0.5, 1e-2)}
 
 
 @dataclass(frozen=True)
-class HessianCheck:
+class HessianCheck(DirectionsCheck):
     """Result of `check_hessian`: prints as a table, true when it passed."""
+
+    order: ClassVar[int] = 3
 
     parameter: str
     steps: np.ndarray
@@ -40,9 +43,6 @@ class HessianCheck:
         steep = np.all(self.slopes >= 3 - below)
         return bool(steep and self.asymmetry <= skew and self.tangency <= LIMIT)
 
-    def __bool__(self):
-        return self.passed
-
     def __str__(self):
         worst = int(np.argmin(self.slopes))
         lines = [f"Hessian of {self.parameter}, worst of {len(self.slopes)} directions"]
@@ -57,14 +57,6 @@ class HessianCheck:
             + ("passed" if self.passed else "FAILED")
         )
         return "\n".join(lines)
-
-    def plot(self, target=True):
-        """Error against step, both logarithmic: slope 3 until rounding takes over.
-
-        ``target``: a path, matplotlib Axes, or True for a new figure. Returns the Axes.
-        """
-        curves = {f"direction {i + 1}": errors for i, errors in enumerate(self.errors)}
-        return draw_loglog(target, self.steps, curves, order=3, title=self.parameter)
 
 
 def check_hessian(

@@ -1,4 +1,6 @@
-"""The log-log plot that the checks share."""
+"""The log-log plot, and what results share that draw it."""
+
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,3 +32,25 @@ def draw_loglog(target, steps, curves, order, title):
     if axes is not target and target is not True:
         axes.figure.savefig(target, dpi=150)
     return axes
+
+
+class DirectionsCheck:
+    """What results of checks along random tangents share; errors are (directions, steps)."""
+
+    #: slope of the errors over the steps, both logarithmic
+    order: ClassVar[int]
+    parameter: str
+    steps: np.ndarray
+    errors: np.ndarray
+    passed: bool
+
+    def __bool__(self):
+        return self.passed
+
+    def plot(self, target=True):
+        """Error against step, both logarithmic, until rounding takes over.
+
+        ``target``: a path, matplotlib Axes, or True for a new figure. Returns the Axes.
+        """
+        curves = {f"direction {i + 1}": errors for i, errors in enumerate(self.errors)}
+        return draw_loglog(target, self.steps, curves, order=self.order, title=self.parameter)
