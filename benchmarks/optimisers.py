@@ -1,7 +1,7 @@
 """Every update rule and minimiser on three objectives over unitary matrices, in double."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytensor
@@ -11,12 +11,15 @@ import unitarygraph as ug
 from benchmarks import samples
 from benchmarks.machine import have
 from benchmarks.rows import Row, Target
+from benchmarks.timing import compare, slope
 from unitarygraph import updates
 from unitarygraph.manifolds import Stiefel, Unitary
 from unitarygraph.updates import schedules
 
 N, COLUMNS, STEPS, DRIFT_STEPS = 64, 4, 1000, 10_000
 GAP, DRIFT = 1e-10, 1e-12
+#: largest exponent of n of a step that costs n^2, memory and all
+SQUARE_LAW = 2.3
 #: orders of magnitude by which the rate of a rule with steps of constant length falls in a run
 FALL = 8
 
@@ -275,8 +278,37 @@ def drift(steps):
     return rows
 
 
+def stepping(rule, n, options):
+    """Callable of a step on a linear objective, whose own gradient costs n^2."""
+    manifold = Unitary()
+    W = ug.parameter(manifold.random_point(n, 0, "float32"), manifold, name="W")
+    gradient = pt.constant(manifold.random_point(n, 1, "float32"))
+    return pytensor.function([], updates=rule((W * gradient).sum(), [W], 1e-3, **options))
+
+
+def costs(quick):
+    """Rows of the time a step takes against n: projUNN's grows as n^2."""
+    rows = []
+    for n in (64, 128) if quick else (128, 256, 512, 1024):
+        found = {
+            "projunn D, k=1": stepping(updates.projunn, n, {"kind": "D", "rank": 1}),
+            "projunn T, k=4": stepping(updates.projunn, n, {"kind": "T", "rank": 4}),
+            "sgd, qr": stepping(updates.sgd, n, {"retraction": "qr"}),
+        }
+        for call in found.values():
+            call()
+        case, series = f"a step, n={n}, complex64", "a step, complex64"
+        rows.append(compare(case, found, 1 if quick else 5, series=series, axis="n", at=n))
+    if not quick:
+        large = [(row.at, row.medians["projunn D, k=1"]) for row in rows[1:]]
+        text = f"exponent of n from n={large[0][0]} on at most {SQUARE_LAW}"
+        target = Target(text, slope(*zip(*large, strict=True)), SQUARE_LAW, at_most=True)
+        rows[-1] = replace(rows[-1], targets=(target,))
+    return rows
+
+
 def run(quick=False):
-    """Rows of all rules on all objectives, of the peers, and of the drift."""
+    """Rows of all rules on all objectives, of the peers, of the drift, and of a step's cost."""
     steps, rows = (3, []) if quick else (STEPS, [])
     for name, make in PROBLEMS.items():
         problem = make()
@@ -300,4 +332,4 @@ def run(quick=False):
         rows.append(row_of(f"real procrustes, {method}", run_method(real, method, steps), True))
     for peer, measured in peers(real, steps).items():
         rows.append(row_of(f"real procrustes, {peer}", measured, False))
-    return rows + drift(30 if quick else DRIFT_STEPS)
+    return rows + drift(30 if quick else DRIFT_STEPS) + costs(quick)

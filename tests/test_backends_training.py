@@ -122,6 +122,7 @@ def execute_quietly(path, chosen):
     return program, execute(run, program, Console(quiet=True))
 
 
+@pytest.mark.slow
 def test_a_run_on_jax_resumes_bit_for_bit(tmp_path, width_of_jax):
     pytest.importorskip("jax")
     name = "fcurnn"  # with adam's counters, whole numbers of 64 bits

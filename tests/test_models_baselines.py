@@ -67,6 +67,7 @@ def test_outputs_equal_numpy(name, masked):
     np.testing.assert_allclose(f(*arrays), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_parameter_has_a_gradient_and_keeps_its_dtype(name):
     model = models.build(name, INPUTS, HIDDEN, OUTPUTS, dtype="float32")

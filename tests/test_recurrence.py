@@ -91,7 +91,9 @@ def agree(results, expected):
 
 
 # A scan compiles for seconds: the lineage's activation here, the others among the slow tests.
-@pytest.mark.parametrize("masked", [False, True], ids=["full", "masked"])
+@pytest.mark.parametrize(
+    "masked", [pytest.param(False, marks=pytest.mark.slow), True], ids=["full", "masked"]
+)
 @pytest.mark.parametrize(
     "activation",
     [a if a == "modrelu" else pytest.param(a, marks=pytest.mark.slow) for a in ACTIVATIONS],
