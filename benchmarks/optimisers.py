@@ -131,7 +131,7 @@ RULES = {
     "sgd, exp": (updates.sgd, 1.0, steady, {"retraction": "exp"}),
     "momentum": (updates.momentum, 0.3, steady, {"momentum": 0.8}),
     "nesterov_momentum": (updates.nesterov_momentum, 0.5, steady, {"momentum": 0.8}),
-    "adagrad": (updates.adagrad, 2.0, steady, {}),
+    "adagrad": (updates.adagrad, 0.1, steady, {}),
     "adadelta": (updates.adadelta, 1.0, steady, {}),
     "rmsprop": (updates.rmsprop, 0.05, falling, {"rho": 0.9}),
     "adam": (updates.adam, 0.05, falling, {"beta2": 0.95}),

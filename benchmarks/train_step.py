@@ -1,7 +1,4 @@
-"""A whole training step of exprnn on copying, complex and real.
-
-Ours runs as `unitarygraph train` runs it: OpenBLAS on one thread, the recurrence's rows on all.
-"""
+"""A whole training step of exprnn on copying, complex and real."""
 
 from dataclasses import replace
 
@@ -18,7 +15,10 @@ LIMITS = {"complex": 2, "real": 1.6}
 
 
 def one_blas_thread(step, arrays):
-    """Callable of a step; PyTorch's MKL is left alone."""
+    """Callable of a step as `unitarygraph train` makes it: OpenBLAS on one thread, rows on all.
+
+    PyTorch's MKL is left alone.
+    """
     blas = ThreadpoolController().select(internal_api="openblas")
 
     def run():

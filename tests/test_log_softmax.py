@@ -24,6 +24,7 @@ def test_scipy(shape, dtype):
     np.testing.assert_allclose(got, reference(x, axis=-1) if x.size else x, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_compiled_with_a_gradient():
     x = np.random.default_rng(1).normal(size=(6, 4, 3))[:, ::2]
     v = pt.tensor("x", dtype="float64", shape=(None, None, 3))

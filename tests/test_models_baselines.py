@@ -48,7 +48,7 @@ def lstm_reference(p, x, mask):
 REFERENCES = {"lstm": lstm_reference, "tanh": tanh_reference}
 
 
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("masked", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("name", BASELINES)
 def test_outputs_equal_numpy(name, masked):
     rng = np.random.default_rng(0)
