@@ -22,6 +22,7 @@ BENCHMARKS = (
     "compile",
     "retractions",
     "scaling",
+    "structured",
     "optimisers",
 )
 

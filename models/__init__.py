@@ -1,7 +1,8 @@
 """The lineage's models, imported as ``unitarygraph.models``.
 
 A new model is one file with one class derived from :class:`~unitarygraph.models.base.Model` and
-one line in :data:`MODELS`.
+one line in :data:`MODELS`. One outside this package is called ``module:Class``, or by the name that
+its package gives it in the entry-point group ``unitarygraph.models``.
 """
 
 from __future__ import annotations
@@ -16,16 +17,34 @@ import inspect
 from importlib import import_module
 from typing import Any
 
+from unitarygraph import entry_points
 from unitarygraph.models.base import Model
+from unitarygraph.models.recurrent import RecurrentModel
 
-__all__ = ["MODELS", "Model", "build", "lookup", "names", "options_of"]
+__all__ = ["MODELS", "Model", "RecurrentModel", "build", "lookup", "names", "options_of"]
 
 #: name of a model, which is that of its file -> its class
 MODELS: dict[str, str] = {
+    "cdopt": "CDOptRNN",
+    "cgrnn": "CGRNN",
+    "dtriv": "DynamicTrivializationRNN",
+    "eurnn": "EURNN",
     "exprnn": "ExpRNN",
     "fcurnn": "FullCapacityURNN",
+    "goru": "GORU",
+    "gru": "GRU",
+    "irnn": "IRNN",
+    "kru": "KRU",
+    "lru": "LRU",
     "lstm": "LSTM",
+    "nnrnn": "NnRNN",
+    "ornn": "ORNN",
+    "projunn": "ProjUNN",
+    "scornn": "ScoRNN",
+    "scurnn": "ScuRNN",
+    "svdrnn": "SVDRNN",
     "tanh": "TanhRNN",
+    "urnn": "URNN",
     "wrn": "WideResNet",
 }
 
@@ -34,21 +53,38 @@ COMMON = ("self", "input_size", "hidden_size", "output_size", "rng", "dtype")
 
 
 def names() -> list[str]:
-    """Return the names of all models, sorted."""
-    return sorted(MODELS)
+    """Return the names of all models, built in and brought by other packages, sorted."""
+    return sorted({*MODELS, *entry_points.names("model")})
 
 
 def lookup(name: str) -> type[Model]:
-    """Return the class of the model called `name`; ValueError lists the names."""
+    """Return the class of the model called `name`, which may be ``module:Class``.
+
+    Raises ValueError for an unknown name, listing the names, and for one of ours that an entry
+    point claims too; ImportError where a class elsewhere cannot be loaded or is no model.
+    """
     if name not in MODELS:
-        raise ValueError(f"model: expected one of {', '.join(names())}, got {name!r}")
+        return entry_points.lookup("model", name, Model, names())
+    entry_points.check_built_in("model", name)
     return getattr(import_module(f"{__name__}.{name}"), MODELS[name])
 
 
 def options_of(name: str) -> dict[str, Any]:
     """Return the options of a model beyond its sizes, `rng` and `dtype`, and their defaults."""
-    parameters = inspect.signature(lookup(name).__init__).parameters
-    return {key: value.default for key, value in parameters.items() if key not in COMMON}
+    found: dict[str, Any] = {}
+    for parent in lookup(name).__mro__:
+        if parent is Model:
+            break
+        if "__init__" not in vars(parent):
+            continue
+        parameters = inspect.signature(parent.__init__).parameters.values()
+        for p in parameters:
+            if p.name not in COMMON and p.kind is not p.VAR_KEYWORD:
+                found.setdefault(p.name, p.default)
+        # **options go on to the next class up; where there are none, all have been seen.
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    return found
 
 
 def build(name: str, input_size: int, hidden_size: int, output_size: int, **options: Any) -> Model:

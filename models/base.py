@@ -27,6 +27,8 @@ class Model(ABC):
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     #: the same by a task's name, for settings that the task would set otherwise
     task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
+    #: names of the tasks that the model is for, None where it is for any sequences
+    tasks: ClassVar[tuple[str, ...] | None] = None
     #: whether the recurrent matrix is unitary by construction
     unitary: bool = False
 
@@ -74,10 +76,24 @@ class Model(ABC):
         """Return the current hidden-to-hidden matrix (n, n), None where there is not one."""
         return None
 
+    def recurrent_matrices(self) -> list[np.ndarray]:
+        """Return the current hidden-to-hidden matrices of all layers."""
+        matrix = self.recurrent_matrix()
+        return [] if matrix is None else [matrix]
+
     @property
     def orthogonal_params(self) -> list[SharedVariable]:
         """The subset of `params` that is trained with ``orthogonal_learning_rate``."""
         return []
+
+    @property
+    def phase_params(self) -> list[SharedVariable]:
+        """The subset that is trained with ``phase_learning_rate`` where one is given."""
+        return []
+
+    def free_parameters(self) -> int:
+        """Return the number of free real parameters."""
+        return sum(p.get_value().size for p in self.params)
 
     def penalty(self) -> TensorVariable | None:
         """Return a scalar to be added to the loss in training, None for nothing."""
@@ -88,17 +104,6 @@ class Model(ABC):
         return {}
 
 
-def initial_state(x: TensorVariable, size: int) -> TensorVariable:
-    """Return zeros (B, size) of x's dtype, B static where x of shape (T, B, ...) knows it."""
-    batch = x.type.shape[1]
-    return pt.zeros((x.shape[1] if batch is None else batch, size), dtype=x.dtype)
-
-
 def affine(x: TensorVariable, weight: TensorVariable, bias: TensorVariable) -> TensorVariable:
     """Return x W + b over the last axis of x: (T, B, m), (m, n), (n,) -> (T, B, n)."""
     return pt.tensordot(x, weight, axes=[[x.ndim - 1], [0]]) + bias
-
-
-def hold(mask: TensorVariable, new: TensorVariable, old: TensorVariable) -> TensorVariable:
-    """Return `new` (B, n) in the rows where mask (B,) is not 0 and `old` in the others."""
-    return pt.switch(pt.neq(mask, np.int8(0))[:, None], new, old)

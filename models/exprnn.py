@@ -2,74 +2,52 @@
 
 from types import MappingProxyType
 
-import numpy as np
-
-from unitarygraph.models.base import Model
+from unitarygraph.models.recurrent import RecurrentModel
 from unitarygraph.nn.initializers import kaiming_normal
-from unitarygraph.nn.recurrent import readout, recurrent
 from unitarygraph.parametrizations import Exp
 
 
-class ExpRNN(Model):
+class ExpRNN(RecurrentModel):
     r"""expRNN: the recurrent matrix is the exponential of a skew-Hermitian (real: skew) matrix.
 
     :math:`h_t = \mathrm{modReLU}(h_{t-1} e^A + x_t V)`, outputs h U + c ([Re h; Im h] if complex).
 
     Published initial values: A by ``init`` ("henaff", "cayley" or "haar"), V and U Kaiming normal,
     modReLU bias U(-0.01, 0.01), h0 and c zero. The published model is real (SO(n)); ``field=
-    "complex"`` is its counterpart over U(n). A learns at a tenth of the others' rate.
+    "complex"`` is its counterpart over U(n). A learns at a tenth of the others' rate. Published rates
+    are 2e-4 for copying over 1000 steps and more, with 190 units and 4000 training steps, and 3e-4 to
+    1e-3 for the pixels of MNIST; ours for copying, 5e-4, needs fewer.
 
     Source: Lezcano-Casado and Martinez-Rubio, "Cheap orthogonal constraints in neural networks",
     ICML 2019.
     """
 
     defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
+    task_defaults = MappingProxyType(
+        {
+            "copying": MappingProxyType({"learning_rate": 5e-4}),
+            "digits": MappingProxyType({"learning_rate": 5e-4, "orthogonal_learning_rate": 1e-4}),
+        }
+    )
     unitary = True
+    first_kernel = staticmethod(kaiming_normal)
+    first_readout = staticmethod(kaiming_normal)
 
     def __init__(
         self,
         input_size,
         hidden_size,
         output_size,
+        *,
         field="real",
         init="henaff",
         activation="modrelu",
-        rng=0,
-        dtype=None,
+        **common,
     ):
-        super().__init__(
-            input_size,
-            hidden_size,
-            output_size,
-            dtype=dtype,
-            field=field,
-            init=init,
-            activation=activation,
-        )
-        rng = np.random.default_rng(rng)
-        planes = 2 if field == "complex" else 1
-        self.parametrization = Exp(hidden_size, init, field, rng, self.dtype, name="A")
-        self.params.extend(self.parametrization.params)
-        self.kernel = self.add("V", kaiming_normal(rng, (input_size, hidden_size), planes))
-        self.modrelu_bias = None
-        if activation == "modrelu":
-            self.modrelu_bias = self.add("b", rng.uniform(-0.01, 0.01, hidden_size))
-        self.weight = self.add("U", kaiming_normal(rng, (planes * hidden_size, output_size)))
-        self.bias = self.add("c", np.zeros(output_size))
-        self.activation = activation
+        own = {"field": field, "init": init, "activation": activation}
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
 
-    def __call__(self, x, mask=None):
-        W = self.parametrization()
-        states = recurrent(
-            x, self.kernel, W, None, self.modrelu_bias, activation=self.activation, mask=mask
-        )
-        return readout(states, self.weight, self.bias)
-
-    def recurrent_matrix(self):
-        """Current W = exp(A)."""
-        return self.parametrization.value()
-
-    @property
-    def orthogonal_params(self):
-        """The skew-Hermitian A."""
-        return self.parametrization.params
+    def make_matrix(self, rng, prefix):
+        """Return exp(A)."""
+        init, field = self.options["init"], self.options["field"]
+        return Exp(self.hidden_size, init, field, rng, self.dtype, name=f"{prefix}A")

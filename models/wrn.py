@@ -53,6 +53,7 @@ class WideResNet(Model):
     approach to batch normalization", NIPS 2017.
     """
 
+    tasks: ClassVar[tuple[str, ...] | None] = ("digits",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "optimizer": "sgd_g",

@@ -12,9 +12,11 @@ from oracles import complex_normal
 import unitarygraph as ug
 from unitarygraph.fields import algebra
 from unitarygraph.ops.det_phase import DetPhase
+from unitarygraph.ops.dft import DFT
 from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.positive import PositiveGuard, PositiveLog, PositiveRoot
+from unitarygraph.ops.rotations import Rotations
 from unitarygraph.stacked.products import HConj, MatMul
 from unitarygraph.stacked.solve import Solve
 
@@ -96,6 +98,41 @@ def numpy_upper(a):
     return upper - upper.conj().T + 1j * np.diag(np.diagonal(a).imag)
 
 
+def row_and_angles(rng, m, n):
+    """Rows, and two layers' theta and phi as real and imaginary part."""
+    return complex_normal(rng, m, n), complex_normal(rng, min(2, m), n // 2)
+
+
+def power_of_two(rng, m, n):
+    """As `row_and_angles` with all layers of the FFT form of the first power of two from n on."""
+    layers = max(n - 1, 0).bit_length()
+    n = 2**layers if n else 0
+    return complex_normal(rng, m, n), complex_normal(rng, layers, n // 2)
+
+
+def rotate(h, a, field, style):
+    angles = [ug.stacked.real(a), ug.stacked.imag(a)] if field == "complex" else [a]
+    return Rotations(field, style)(h, *angles)
+
+
+def numpy_rotations(h, a, style="tunable"):
+    """Rows times the layers' matrices, each written entry by entry."""
+    n = h.shape[1]
+    for layer, angles in enumerate(a):
+        if style == "tunable":
+            pairs = [(i, i + 1) for i in range(layer % 2, n - 1, 2)]
+        else:
+            stride = n // 2 ** (layer + 1)
+            pairs = [(i, i + stride) for i in range(n) if i // stride % 2 == 0]
+        F = np.eye(n, dtype=complex)
+        for (i, j), z in zip(pairs, angles, strict=False):
+            e = np.exp(1j * z.imag)
+            F[i, i], F[i, j] = e * np.cos(z.real), -e * np.sin(z.real)
+            F[j, i], F[j, j] = np.sin(z.real), np.cos(z.real)
+        h = h @ F
+    return h
+
+
 def lyapunov(p, c, field):
     p = algebra(field).hermitian(pt.as_tensor(p))
     # The singular values and vectors of a positive definite matrix are its eigenpairs.
@@ -146,13 +183,37 @@ TABLE = {
         lambda x: 1.5 * x - 0.5 * x @ x.conj().T @ x,
         tall=True,
     ),
+    "dft": Row(
+        lambda h, field: DFT(field)(h),
+        general,
+        lambda h: h @ scipy.linalg.dft(h.shape[1], scale="sqrtn"),
+        tall=True,
+    ),
+    "inverse_dft": Row(
+        lambda h, field: DFT(field, inverse=True)(h),
+        general,
+        lambda h: h @ scipy.linalg.dft(h.shape[1], scale="sqrtn").conj(),
+        tall=True,
+    ),
+    "rotations": Row(
+        lambda h, a, field: rotate(h, a, field, "tunable"),
+        row_and_angles,
+        numpy_rotations,
+        tall=True,
+    ),
+    "rotations_fft": Row(
+        lambda h, a, field: rotate(h, a, field, "fft"),
+        power_of_two,
+        lambda h, a: numpy_rotations(h, a, "fft"),
+        tall=True,
+    ),
     "skew_from_upper": Row(
         lambda a, field: ug.skew_from_upper(a, field=field), general, numpy_upper
     ),
 }
 
 # Rows whose input is of one field only.
-COMPLEX_ONLY = {"det_phase", "logm_complex"}
+COMPLEX_ONLY = {"det_phase", "dft", "inverse_dft", "logm_complex"}
 CASES = [
     (name, field)
     for name in TABLE

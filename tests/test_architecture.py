@@ -28,6 +28,7 @@ FLOORS = [
     ("ops",),
     ("fields",),
     ("stacked",),
+    ("entry_points",),
 ]
 FLOOR_OF = {name: level for level, names in enumerate(FLOORS) for name in names}
 # Only kernels may know a backend.

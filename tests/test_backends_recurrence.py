@@ -18,6 +18,8 @@ VARIANTS = [
     ("real", "modrelu", True, "all"),
     ("complex", "relu", True, "last"),
     ("real", "relu", False, "both"),
+    ("complex", "leaky_relu", False, "both"),
+    ("real", "leaky_relu", True, "last"),
     ("complex", "tanh", False, "all"),
     ("real", "tanh", True, "both"),
     ("complex", "identity", False, "last"),

@@ -12,7 +12,9 @@ PAGES = [
     "docs/backends.md",
     "docs/batch-normalisation.md",
     "docs/dissolving.md",
+    "docs/layers.md",
     "docs/orthogonalize.md",
+    "docs/parametrizations.md",
     "docs/wrong-graph.md",
 ]
 

@@ -15,7 +15,7 @@ from unitarygraph.ops.recurrence_scan import recurrence_scan
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 PYTHON = Mode(linker="py", optimizer="fast_compile")
 FIELDS = ("complex", "real")
-ACTIVATIONS = ("modrelu", "relu", "tanh", "identity")
+ACTIVATIONS = ("modrelu", "relu", "leaky_relu", "tanh", "identity")
 NAMES = ("drive", "W", "h0", "bias")
 
 
@@ -60,7 +60,12 @@ def loop(field, activation, drive, W, h0, bias, mask=None):
             return z * max(m + b, 0) / m
         if activation == "modrelu":
             return np.sign(z) * max(abs(z) + b, 0)
-        part = {"relu": lambda x: max(x, 0), "tanh": np.tanh, "identity": float}[activation]
+        part = {
+            "relu": lambda x: max(x, 0),
+            "leaky_relu": lambda x: max(x / 10, x),
+            "tanh": np.tanh,
+            "identity": float,
+        }[activation]
         return part(z.real) + 1j * part(z.imag) if field == "complex" else part(z)
 
     h, states = h0.copy(), []
@@ -315,7 +320,11 @@ def test_wrong_shapes_at_run_time(numba_case, wrong):
 
 
 @pytest.mark.parametrize(
-    "activation", ["tanh", *(pytest.param(a, marks=pytest.mark.slow) for a in ("relu", "identity"))]
+    "activation",
+    [
+        "tanh",
+        *(pytest.param(a, marks=pytest.mark.slow) for a in ("relu", "leaky_relu", "identity")),
+    ],
 )
 def test_kernels_of_the_other_activations(activation):
     # Unmasked, last state only; both fields in one compiled function.

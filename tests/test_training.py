@@ -78,7 +78,8 @@ def test_keys_find_their_section_and_are_typed():
     assert settings.task_options["delay"] == 7
     assert settings.task_options["variable"] is True
     assert settings.task_options["protocol"] == "arjovsky"
-    assert settings.model_options == {"forget_bias": 2.0}
+    common = {"layers": 1, "bidirectional": False, "dropout": 0.0}
+    assert settings.model_options == {"forget_bias": 2.0} | common
     assert settings.training.learning_rate == 0.01
     assert settings.training.clip is None
 
@@ -90,9 +91,11 @@ def test_defaults_user_over_task_over_model():
         resolve("digits", "tanh").training.eval_every
         == tasks.lookup("digits").defaults["eval_every"]
     )
-    rate = tasks.lookup("digits").defaults["learning_rate"]
-    assert rate != models.lookup("tanh").defaults["learning_rate"]
-    assert resolve("digits", "tanh").training.learning_rate == rate
+    assert resolve("digits", "exprnn").training.learning_rate == 5e-4
+    assert resolve("adding", "exprnn").training.learning_rate == 1e-3
+    assert resolve("copying", "dtriv").model_options["M"] == 30
+    assert resolve("adding", "dtriv").model_options["M"] == 100
+    assert resolve("copying", "dtriv", assignments={"M": 7}).model_options["M"] == 7
     assert resolve("digits", "tanh", assignments={"clip": 3}).training.clip == 3.0
 
 
@@ -126,10 +129,11 @@ def test_a_key_claimed_twice_must_name_its_section(monkeypatch):
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 @pytest.mark.parametrize("task", tasks.names())
 def test_no_two_sections_share_a_key(task, optimizer):
-    """But a penalty of the model and a decay of the rule, which are told apart by their sections."""
+    """But a few that are told apart by their sections: flat ones are training's, or refused."""
+    shared = {"rho", "steps", "strength", "weight_decay"}
     for model in models.names():
-        known, _ = options_and_hints(task, model, optimizer)
-        keys = [key for section in known.values() for key in section if key != "weight_decay"]
+        known, _ = options_and_hints(task, model, {"optimizer": optimizer})
+        keys = [key for section in known.values() for key in section if key not in shared]
         assert len(keys) == len(set(keys)), (task, model, optimizer)
 
 
@@ -297,8 +301,8 @@ def test_evaluation_is_the_mean_over_all_sequences():
     p = {v.name: v.get_value().astype("float64") for v in program.model.params}
     h = np.zeros((x.shape[1], 5))
     for x_t in x:
-        h = np.tanh(h @ p["recurrent/weight"] + x_t @ p["input/weight"] + p["recurrent/bias"])
-    scores = h @ p["output/weight"] + p["output/bias"]
+        h = np.tanh(h @ p["W"] + x_t @ p["V"] + p["b"])
+    scores = h @ p["U"] + p["c"]
     nll = np.log(np.exp(scores).sum(1)) - scores[np.arange(len(y)), y]
     assert scalars["loss"] == pytest.approx(nll.mean(), rel=1e-5)
     assert scalars["accuracy"] == pytest.approx((scores.argmax(1) == y).mean())
@@ -306,23 +310,33 @@ def test_evaluation_is_the_mean_over_all_sequences():
 
 def test_unitarity_is_that_of_the_complex_matrix():
     w = np.array([[1, 0], [0, 2j]])
-    matrix = SimpleNamespace(recurrent_matrix=lambda: w)
-    assert Program.unitarity(SimpleNamespace(model=matrix)) == pytest.approx(3.0)
-    w = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6, 2)) @ [1, 1j])[0]
-    assert Program.unitarity(SimpleNamespace(model=matrix)) < 1e-14
+    unitary = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6, 2)) @ [1, 1j])[0]
+
+    def of(*matrices):
+        model = SimpleNamespace(recurrent_matrices=lambda: matrices)
+        return Program.unitarity(SimpleNamespace(model=model))
+
+    assert of(w) == of(unitary, w) == pytest.approx(3.0)
+    assert of(unitary) < 1e-14
+    assert of() is None
 
 
-def test_two_groups_take_their_own_learning_rates(monkeypatch):
-    settings = small(optimizer="sgd", learning_rate=0.1, orthogonal_learning_rate=0.02, clip="none")
+def test_groups_take_their_own_rules_and_learning_rates(monkeypatch):
+    rates = {"learning_rate": 0.1, "orthogonal_learning_rate": 0.02, "phase_learning_rate": 0.3}
+    settings = small(optimizer="sgd", phase_optimizer="momentum", clip="none", **rates)
+    assert settings.rules()["phase"].optimizer == "momentum"
     with pytensor.config.change_flags(floatX="float32"):
         program = Program(settings)
-        weight = program.model.recurrent_weight
+        named = {p.name: p for p in program.model.params}
         with monkeypatch.context() as patch:
-            patch.setattr(type(program.model), "orthogonal_params", [weight])
+            patch.setattr(type(program.model), "orthogonal_params", [named["W"]])
+            patch.setattr(type(program.model), "phase_params", [named["b"]])
             moved = moves(program)
         plain = moves(Program(settings))
+    # the first step of momentum is one of sgd
+    factors = {"W": 0.2, "b": 3.0}
     for name, move in moved.items():
-        factor = 0.2 if name == weight.name else 1.0
+        factor = factors.get(name, 1.0)
         np.testing.assert_allclose(move, factor * plain[name], rtol=1e-3, atol=1e-7)
 
 
@@ -408,7 +422,7 @@ def test_nan_stops_and_leaves_the_last_good_checkpoint(tmp_path):
         return values
 
     program.step = step
-    with pytest.raises(NotFinite, match=r"input/weight is NaN or infinite at step 8; .* of step 5"):
+    with pytest.raises(NotFinite, match=r"W is NaN or infinite at step 8; .* of step 5"):
         trained(tmp_path / "run", settings, program)
     run = RunDirectory(tmp_path / "run")
     assert final(run).step == 5

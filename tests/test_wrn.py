@@ -191,7 +191,7 @@ def test_wrn_28_10_takes_a_step(rng):
     x = pt.tensor("x", dtype="float32", shape=(32 * 32, 2, 3))
     outputs, statistics = model.training(x)
     loss = pt.sqr(outputs[-1]).mean()
-    updates = training_updates(loss, model, "sgd_g", 0.01, 0.2)
+    updates = training_updates(loss, model, resolve("digits", "wrn").rules())
     step = pytensor.function([x], loss, updates=updates | statistics)
     before = model.params[3].get_value()
     batch = rng.standard_normal((32 * 32, 2, 3)).astype("float32")

@@ -12,6 +12,8 @@ from unitarygraph.link import register_when_used
 from unitarygraph.minimize import minimize
 from unitarygraph.ops import (
     cayley,
+    dft,
+    diagonal_recurrence,
     eigh,
     expm,
     expm_frechet,
@@ -20,6 +22,7 @@ from unitarygraph.ops import (
     polar,
     qr,
     recurrence,
+    rotations,
     skew_from_upper,
 )
 from unitarygraph.orthogonalize import orthogonalize
@@ -32,6 +35,8 @@ __all__ = [
     "check_gradient",
     "check_hessian",
     "check_retraction",
+    "dft",
+    "diagonal_recurrence",
     "dissolve",
     "dissolving",
     "eigh",
@@ -50,6 +55,7 @@ __all__ = [
     "quad_penalty",
     "recurrence",
     "rewrites",
+    "rotations",
     "skew_from_upper",
     "stacked",
     "unitarity",

@@ -1,4 +1,4 @@
-"""The command line: ``unitarygraph train | evaluate | report | list``.
+"""The command line: ``unitarygraph train | compare | evaluate | report | list``.
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 3 a loss or parameter not finite, 130 and
 143 stopped by Ctrl-C and SIGTERM.
@@ -20,6 +20,11 @@ try:
 
     from unitarygraph.training import tables
     from unitarygraph.training.backends import BACKENDS
+    from unitarygraph.training.compare import begin
+    from unitarygraph.training.compare_arrange import arrange
+    from unitarygraph.training.compare_plots import draw_comparison
+    from unitarygraph.training.compare_runs import run_all
+    from unitarygraph.training.compare_table import described, printed, table_of, write_tables
     from unitarygraph.training.loop import Interrupted, NotFinite
     from unitarygraph.training.metrics import read_rows
     from unitarygraph.training.run import changed_versions, draw, execute, prepare
@@ -82,7 +87,8 @@ def train(
         if resume and force:
             raise ValueError("--resume and --force exclude each other")
         options = read_assignments(assignments or [], steps=steps, seed=seed)
-        run = RunDirectory(out or Path("runs") / f"{task}-{model or 'exprnn'}")
+        name = f"{task}-{model or 'exprnn'}".replace(":", ".")
+        run = RunDirectory(out or Path("runs") / name)
         if resume:
             settings = resumed(run, {"task": task, **given}, options)
             for line in changed_versions(run):
@@ -109,6 +115,76 @@ def train(
         Console(stderr=True).print(f"error: {stop}", soft_wrap=True, highlight=False)
         raise typer.Exit(3) from None
     console.print(tables.summary_table(run, rows, program.task.baseline))
+
+
+@app.command()
+def compare(
+    task: Annotated[str, typer.Argument(metavar="TASK", help=", ".join(tasks.names()))],
+    names: Annotated[
+        str, typer.Option("--models", metavar="A,B,C", help="names, or all for every model")
+    ] = "all",
+    seeds: Annotated[int, typer.Option(help="runs of a model, with the seeds 0, 1, ...")] = 1,
+    steps: Annotated[
+        int | None, typer.Option(help="budget of a run  [default: the task's]")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="budget of a run: minutes of training, without compiling")
+    ] = None,
+    hidden: Annotated[int, typer.Option(help="hidden units")] = 128,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: runs/compare-TASK]")
+    ] = None,
+    backend: Annotated[str, typer.Option(help=", ".join(BACKENDS))] = "numba",
+    dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = "float32",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="an option of all models; MODEL.KEY=VALUE of one"
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="runs side by side, which slows each")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="continue; finished runs are kept")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="overwrite the runs in DIR")] = False,
+) -> None:
+    """Train several models on a task under one budget; leave a table and a picture in DIR."""
+    console = console_for_output()
+    with errors_in_words():
+        if resume and force:
+            raise ValueError("--resume and --force exclude each other")
+        comparison = arrange(
+            task,
+            [name.strip() for name in names.split(",") if name.strip()],
+            out or Path("runs") / f"compare-{task.replace(':', '.')}",
+            seeds=seeds,
+            hidden=hidden,
+            backend=backend,
+            dtype=dtype,
+            assignments=read_assignments(assignments or [], steps=steps, minutes=minutes),
+            jobs=jobs,
+        )
+        begin(comparison, resume=resume, force=force)
+    for model, reason in comparison.left_out.items():
+        console.print(f"{model} is left out: {reason}", soft_wrap=True, highlight=False)
+    outcomes = run_all(comparison, console)
+    table = table_of(comparison, outcomes)
+    write_tables(comparison, table)
+    draw_comparison(comparison, table)
+    console.print("", described(comparison), sep="\n", soft_wrap=True, highlight=False)
+    console.print(printed(comparison, table))
+    for row in table:
+        if row["reason"]:
+            console.print(f"{row['model']}: {row['reason']}", soft_wrap=True, highlight=False)
+    console.print(f"table and picture: {comparison.path}", soft_wrap=True, highlight=False)
+    kinds = {outcome.kind: outcome for outcome in outcomes.values()}
+    if "stopped" in kinds:
+        console.print("stopped; continue with the same command and --resume")
+        raise typer.Exit(128 + kinds["stopped"].signal)
+    if "not finite" in kinds:
+        raise typer.Exit(3)
+    if "failed" in kinds:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -158,8 +234,11 @@ def list_names(
         source = sources[what]
         table = Table("name", "options", "what it is", box=None, pad_edge=False)
         for name in source.names():
-            options = ", ".join(f"{k}={v}" for k, v in source.options_of(name).items())
-            first = (source.lookup(name).__doc__ or "").strip().partition("\n")[0]
+            try:
+                options = ", ".join(f"{k}={v}" for k, v in source.options_of(name).items())
+                first = (source.lookup(name).__doc__ or "").strip().partition("\n")[0]
+            except (ImportError, ValueError) as error:  # another package's fault is not the list's
+                options, first = "?", str(error)
             table.add_row(name, options or "none", first)
         console_for_output().print(table)
 
@@ -226,7 +305,9 @@ def errors_in_words() -> Iterator[None]:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; ``module:Class`` may stand in the working directory."""
+    if not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.append(str(Path.cwd()))
     app()
 
 

@@ -2,19 +2,42 @@
 
 from unitarygraph.nn import initializers
 from unitarygraph.nn.batch_norm import BatchNorm
+from unitarygraph.nn.cell import Cell, RecurrentCell
+from unitarygraph.nn.cgrnn_cell import CGRNNCell
+from unitarygraph.nn.complex_batch_norm import ComplexBatchNorm
 from unitarygraph.nn.conv2d import Conv2D
 from unitarygraph.nn.dense import Dense
+from unitarygraph.nn.dropout import dropout
+from unitarygraph.nn.gelu import gelu
+from unitarygraph.nn.goru_cell import GORUCell
+from unitarygraph.nn.gru_cell import GRUCell
+from unitarygraph.nn.layer_norm import LayerNorm
+from unitarygraph.nn.lru import LRU
+from unitarygraph.nn.lstm_cell import LSTMCell
 from unitarygraph.nn.recurrent import drive_of, readout, recurrent
+from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, modrelu
 
 __all__ = [
     "ACTIVATIONS",
+    "LRU",
     "BatchNorm",
+    "CGRNNCell",
+    "Cell",
+    "ComplexBatchNorm",
     "Conv2D",
     "Dense",
+    "GORUCell",
+    "GRUCell",
+    "LSTMCell",
+    "LayerNorm",
+    "RecurrentCell",
     "drive_of",
+    "dropout",
+    "gelu",
     "initializers",
     "modrelu",
     "readout",
     "recurrent",
+    "run_steps",
 ]

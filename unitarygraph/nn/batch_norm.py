@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.nn.running import count_along, running, unbiased
 from unitarygraph.parameter import parameter
 
 
@@ -77,27 +78,8 @@ class BatchNorm:
             mean = pt.mean(x, axis=along)
             centred = x - over_x(mean)
             variance = pt.mean(pt.sqr(centred), axis=along)
-            self.updates = self._running(mean, variance, _count(x, along))
+            factor = unbiased(count_along(x, along, "BatchNorm"), variance.type.dtype)
+            averages = {self.mean: mean, self.variance: variance * factor}
+            self.updates = running(averages, self._momentum)
         scale = self.gain / pt.sqrt(variance + self._epsilon)
         return centred * over_x(scale) + over_x(self.bias)
-
-    def _running(self, mean, variance, count):
-        keep, unbiased = 1 - self._momentum, variance * (count / (count - 1)).astype(variance.dtype)
-        return {
-            self.mean: keep * self.mean + self._momentum * mean,
-            self.variance: keep * self.variance + self._momentum * unbiased,
-        }
-
-
-def _count(x, along):
-    """How many numbers of x a feature has; ValueError where it is known to be one."""
-    sizes = [x.type.shape[i] for i in along]
-    if None in sizes:
-        return pt.prod([x.shape[i] for i in along]).astype("float64")
-    count = np.prod(sizes, dtype="float64")
-    if count == 1:
-        raise ValueError(
-            "BatchNorm: x must hold more than one number a feature in training, "
-            f"got shape {x.type.shape}"
-        )
-    return count

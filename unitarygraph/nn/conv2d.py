@@ -4,21 +4,24 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.parameter import parameter
+from unitarygraph.nn.weight import WeightLayer
 
 
-class Conv2D:
+class Conv2D(WeightLayer):
     r"""Images correlated with kernels: ``(B, C, H, W) -> (B, O, H', W')``.
+
+    Complex images are stacked like all matrices, ``(B, C, 2, H, W) -> (B, O, 2, H', W')``.
 
     .. math:: y_{b o i j} = \sum_{c k l} W_{o, (c k l)}\, x_{b, c, s i + k - p, s j + l - p}
 
     with zeros outside of x, stride s and padding p; no bias. H' = (H + p + p' - kernel) // s + 1,
     p' being the zeros on the other side.
 
-    The weight is a matrix ``(O, C kernel kernel)``, one row an output channel, so that it can be a
-    point of a manifold of matrices: with ``Oblique(field="real")`` its rows have length 1. It starts
-    Kaiming normal and is projected on the manifold; it is called ``<name>/weight`` and stands in
-    ``params``.
+    The weight is a matrix ``(O, C kernel kernel)``, stacked in the complex field, one row an output
+    channel. So it can be a point of a manifold of matrices: with ``Oblique(field="real")`` its rows
+    have length 1. Or it can be made by a parametrisation: then its rows are orthonormal, if there
+    are not more of them than columns, else the columns. A free weight starts Kaiming normal (a complex
+    one with E|w|^2 = 2/columns) and is projected on the manifold.
 
     Parameters
     ----------
@@ -28,14 +31,23 @@ class Conv2D:
     padding : "same" (kernel - 1 zeros a dimension, shared between the sides, the odd one behind,
         so that H' = H at stride 1), "valid" (none) or the number of zeros on each side
     manifold : of the weight, by default flat space
+    parametrization : what makes the weight: a class of `unitarygraph.parametrizations`, a function
+        like one or an instance (see `unitarygraph.parametrizations.semi_unitary`); by default none
+    field : "real" or "complex"
     rng : NumPy Generator or seed
     dtype : by default ``config.floatX``
+    name : of the parameter ``<name>/weight`` (or as the parametrisation calls them, after that) in
+        ``params``
+
+    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; ``orthogonal_params``,
+    ``penalty()`` and ``post_updates()`` are the parametrisation's.
 
     Raises
     ------
     ValueError
         for numbers out of range, and for an x of another rank, another number of channels, without
-        static channels, height and width, or smaller than the kernel
+        static channels, height and width, or smaller than the kernel; for both a manifold and a
+        parametrization
     """
 
     def __init__(
@@ -47,6 +59,8 @@ class Conv2D:
         stride=1,
         padding="same",
         manifold=None,
+        parametrization=None,
+        field="real",
         rng=0,
         dtype=None,
         name="conv",
@@ -62,34 +76,59 @@ class Conv2D:
             )
         dtype = dtype or pytensor.config.floatX
         rows = inputs * kernel * kernel
-        scale = np.sqrt(2 / rows)
-        weight = np.random.default_rng(rng).normal(scale=scale, size=(outputs, rows)).astype(dtype)
-        if manifold is not None:
-            weight = manifold.project(weight).eval(mode="FAST_COMPILE")
-        self.inputs, self.kernel, self.stride = inputs, kernel, stride
+        planes = (2,) if field == "complex" else ()
+        scale = np.sqrt(2 / (rows * (len(planes) + 1)))
+        self.inputs, self.outputs, self.kernel, self.stride = inputs, outputs, kernel, stride
         self.padding = named.get(padding, (padding, padding))
-        self.weight = parameter(weight, manifold, name=f"{name}/weight")
-        self.params = [self.weight]
+        self.set_weight(
+            (outputs, rows),
+            field,
+            parametrization,
+            lambda generator: generator.normal(scale=scale, size=(*planes, outputs, rows)),
+            manifold,
+            rng=rng,
+            dtype=dtype,
+            name=f"{name}/weight",
+        )
 
     def __call__(self, x):
-        if x.type.ndim != 4 or x.type.shape[1] != self.inputs or None in x.type.shape[2:]:
+        planes = (2,) if self.field == "complex" else ()
+        shape, rank = x.type.shape, 4 + len(planes)
+        if x.type.ndim != rank or shape[1:-2] != (self.inputs, *planes) or None in shape[-2:]:
+            wanted = ", ".join(map(str, ("B", self.inputs, *planes, "H", "W")))
             raise ValueError(
-                f"Conv2D: x must be (B, {self.inputs}, H, W) with static H and W, "
-                f"got shape {x.type.shape}"
+                f"Conv2D: x must be ({wanted}) with static H and W, got shape {x.type.shape}"
             )
-        height, width = (_reach(size, self) for size in x.type.shape[2:])
+        height, width = (_reach(size, self) for size in shape[-2:])
         if min(len(height), len(width)) < 1:
             raise ValueError(
                 f"Conv2D: x must not be smaller than the kernel, {self.kernel}, without its "
                 f"padding, {self.padding}, got shape {x.type.shape}"
             )
-        batch = x.shape[0] if x.type.shape[0] is None else x.type.shape[0]
-        outputs, taps = self.weight.type.shape[0], self.kernel**2
+        batch = x.shape[0] if shape[0] is None else shape[0]
+        filters = self._filters()
+        outputs, channels, taps = filters.type.shape
+        if planes:
+            x = pt.reshape(x, (batch, channels, *shape[-2:]))
         columns = _columns(x, batch, height, width)
-        filters = pt.reshape(self.weight, (outputs, self.inputs, taps)).transpose(0, 2, 1)
-        pixels = columns @ pt.reshape(filters, (outputs, taps * self.inputs)).T
-        shape = (batch, len(height), len(width), outputs)
-        return pt.reshape(pixels, shape).transpose(0, 3, 1, 2)
+        filters = pt.reshape(filters.transpose(0, 2, 1), (outputs, taps * channels))
+        pixels = pt.reshape(columns @ filters.T, (batch, len(height), len(width), outputs))
+        y = pixels.transpose(0, 3, 1, 2)
+        if planes:
+            y = pt.reshape(y, (batch, self.outputs, 2, len(height), len(width)))
+        return y
+
+    def _filters(self):
+        """Real kernels (outputs, channels, taps); complex ones as [[Re, -Im], [Im, Re]].
+
+        Each complex channel is then two real ones.
+        """
+        shape = (self.outputs, self.inputs, self.kernel**2)
+        if self.field == "real":
+            return pt.reshape(self.weight, shape)
+        re, im = (pt.reshape(self.weight[plane], shape) for plane in (0, 1))
+        rows = [pt.stack(pair, axis=2) for pair in ((re, -im), (im, re))]
+        return pt.reshape(pt.stack(rows, axis=1), (2 * shape[0], 2 * shape[1], shape[2]))
 
 
 def _reach(size, layer):

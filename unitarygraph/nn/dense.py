@@ -3,31 +3,78 @@
 import numpy as np
 import pytensor
 
+from unitarygraph.fields import algebra
 from unitarygraph.nn.initializers import kaiming_normal
+from unitarygraph.nn.weight import WeightLayer
 from unitarygraph.parameter import parameter
 
 
-class Dense:
+class Dense(WeightLayer):
     r"""x W + b: ``(..., input_size) -> (..., output_size)``, dtype of the parameters.
 
-    W ``(input_size, output_size)`` starts Kaiming normal, b at zero; they are called
-    ``<name>/weight`` and ``<name>/bias`` and stand in ``params``. ``rng`` is a NumPy Generator or a
-    seed, ``dtype`` defaults to ``config.floatX``. Raises ValueError for a size below 1 and for an x
-    whose last axis is known to be another.
+    In the complex field stacked, ``(..., 2, B, input_size) -> (..., 2, B, output_size)``, with a complex
+    product and a complex b.
+
+    Parameters
+    ----------
+    input_size, output_size : shape of W
+    field : "real" or "complex"
+    parametrization : what makes W, orthonormal on its shorter side: a class of
+        `unitarygraph.parametrizations`, a function like one or an instance (see
+        `unitarygraph.parametrizations.semi_unitary`). By default W is free.
+    kernel : first value of a free W, a function ``(rng, shape, planes)``, as those of
+        `unitarygraph.nn.initializers`
+    rng : NumPy Generator or seed
+    dtype : by default ``config.floatX``
+    name : of the parameters ``<name>/weight`` (or as the parametrisation calls them, after that) and
+        ``<name>/bias``, at first 0; all in ``params``
+
+    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; ``orthogonal_params``,
+    ``penalty()`` and ``post_updates()`` are the parametrisation's.
+
+    Raises ValueError for a size below 1 and for an x whose last axes are known to be others.
     """
 
-    def __init__(self, input_size, output_size, *, rng=0, dtype=None, name="dense"):
+    def __init__(
+        self,
+        input_size,
+        output_size,
+        *,
+        field="real",
+        parametrization=None,
+        kernel=kaiming_normal,
+        rng=0,
+        dtype=None,
+        name="dense",
+    ):
         for key, size in {"input_size": input_size, "output_size": output_size}.items():
             if size < 1:
                 raise ValueError(f"Dense: {key} must be at least 1, got {size}")
         dtype = dtype or pytensor.config.floatX
-        weight = kaiming_normal(np.random.default_rng(rng), (input_size, output_size))
-        self.weight = parameter(weight.astype(dtype), name=f"{name}/weight")
-        self.bias = parameter(np.zeros(output_size, dtype), name=f"{name}/bias")
-        self.params = [self.weight, self.bias]
+        shape, planes = (input_size, output_size), 2 if field == "complex" else 1
+        self.set_weight(
+            shape,
+            field,
+            parametrization,
+            lambda generator: kernel(generator, shape, planes),
+            rng=rng,
+            dtype=dtype,
+            name=f"{name}/weight",
+        )
+        zeros = np.zeros((2, output_size) if planes == 2 else output_size, dtype)
+        self.bias = parameter(zeros, name=f"{name}/bias")
+        self.params.append(self.bias)
 
     def __call__(self, x):
-        inputs = self.weight.type.shape[0]
-        if x.type.ndim < 1 or x.type.shape[-1] not in (None, inputs):
-            raise ValueError(f"Dense: x must be (..., {inputs}), got shape {x.type.shape}")
-        return x @ self.weight + self.bias
+        inputs = self.weight.type.shape[-2]
+        axes = (2, "B", inputs) if self.field == "complex" else (inputs,)
+        known = x.type.shape[-len(axes) :]
+        fits = x.type.ndim >= len(axes) and all(
+            size in (None, axis) for axis, size in zip(axes, known, strict=True) if axis != "B"
+        )
+        if not fits:
+            wanted = ", ".join(map(str, axes))
+            raise ValueError(f"Dense: x must be (..., {wanted}), got shape {x.type.shape}")
+        if self.field == "real":
+            return x @ self.weight + self.bias
+        return algebra("complex").matmul(x, self.weight) + self.bias[:, None, :]

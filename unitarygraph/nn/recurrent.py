@@ -9,10 +9,20 @@ from unitarygraph.ops.recurrence import recurrence
 def drive_of(x, kernel):
     """Input to all steps, x V: ``(T, B, m)`` and a real kernel ``(m, n)`` give ``(T, B, n)``.
 
-    A stacked kernel ``(2, m, n)`` gives the stacked ``(T, 2, B, n)`` of a real x.
+    A stacked kernel ``(2, m, n)`` gives the stacked ``(T, 2, B, n)`` of a real x, or of a stacked
+    x ``(T, 2, B, m)``.
     """
     if kernel.type.ndim == 2:
         return pt.tensordot(x, kernel, axes=[[2], [0]])
+    if x.type.ndim == 4:
+        # [x_re, x_im] [[V_re, V_im], [-V_im, V_re]] in one product, planes side by side.
+        T, _, B, m = (x.shape[i] if s is None else s for i, s in enumerate(x.type.shape))
+        n = kernel.shape[2] if kernel.type.shape[2] is None else kernel.type.shape[2]
+        rows = pt.reshape(x.transpose(0, 2, 1, 3), (T, B, 2 * m))
+        upper = pt.concatenate([kernel[0], kernel[1]], axis=1)
+        lower = pt.concatenate([-kernel[1], kernel[0]], axis=1)
+        both = pt.tensordot(rows, pt.concatenate([upper, lower]), axes=[[2], [0]])
+        return pt.reshape(both, (T, B, 2, n)).transpose(0, 2, 1, 3)
     # [[x, 0], [0, x]] [V_re; V_im] writes both planes in one product; to stack two results would
     # copy them, arrays of all steps.
     T, B, m = (x.shape[i] if size is None else size for i, size in enumerate(x.type.shape))

@@ -2,6 +2,8 @@
 
 from unitarygraph.ops import recurrence_inplace  # noqa: F401  (registers its rewrites)
 from unitarygraph.ops.cayley import cayley
+from unitarygraph.ops.dft import dft
+from unitarygraph.ops.diagonal_recurrence import diagonal_recurrence
 from unitarygraph.ops.eigh import eigh
 from unitarygraph.ops.expm import expm, expm_frechet
 from unitarygraph.ops.logm import logm
@@ -9,10 +11,13 @@ from unitarygraph.ops.newton_schulz import newton_schulz
 from unitarygraph.ops.polar import polar
 from unitarygraph.ops.qr import qr
 from unitarygraph.ops.recurrence import recurrence
+from unitarygraph.ops.rotations import rotations
 from unitarygraph.ops.upper import skew_from_upper
 
 __all__ = [
     "cayley",
+    "dft",
+    "diagonal_recurrence",
     "eigh",
     "expm",
     "expm_frechet",
@@ -21,5 +26,6 @@ __all__ = [
     "polar",
     "qr",
     "recurrence",
+    "rotations",
     "skew_from_upper",
 ]

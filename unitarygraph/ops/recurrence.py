@@ -6,9 +6,8 @@ from pytensor.gradient import disconnected_type, pushforward
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-from unitarygraph.ops.activations import ACTIVATIONS
 from unitarygraph.ops.recurrence_grad import RecurrenceGrad, apart, cast_like, nothing
-from unitarygraph.ops.recurrence_numpy import forward
+from unitarygraph.ops.recurrence_numpy import KERNEL_ACTIVATIONS, forward
 from unitarygraph.ops.recurrence_scan import recurrence_scan
 from unitarygraph.stacked.tangents import is_connected
 
@@ -40,7 +39,8 @@ def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states=
     ----------
     activation
         ``"modrelu"`` (see `unitarygraph.ops.activations.modrelu`), the one that reads ``bias``;
-        ``"relu"`` or ``"tanh"``, of real and imaginary part apart; ``"identity"``. An additive
+        ``"relu"``, ``"leaky_relu"`` (slope 0.1) or ``"tanh"``, of real and imaginary part apart;
+        ``"identity"``. An additive
         bias of these belongs into ``drive``.
     mask
         Booleans or numbers; where 0, the state is carried over unchanged, so that the last state of
@@ -62,9 +62,10 @@ def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states=
     Gradients to drive, W, h0 and bias run backward through all steps in one Op as well; higher
     derivatives and those forward are graphs of `pytensor.scan`, right and slower, and need T >= 1.
     """
-    if activation not in ACTIVATIONS:
+    if activation not in KERNEL_ACTIVATIONS:
         raise ValueError(
-            f"recurrence: activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}"
+            f"recurrence: activation must be one of {', '.join(KERNEL_ACTIVATIONS)}, "
+            f"got {activation!r}"
         )
     if states not in STATES:
         raise ValueError(f"recurrence: states must be 'all' or 'last', got {states!r}")

@@ -6,7 +6,7 @@ A complex cotangent is dL/dRe + i dL/dIm, so a product h W sends z_bar back as z
 
 import numpy as np
 
-from unitarygraph.ops.activations import MODRELU_EPS
+from unitarygraph.ops.activations import LEAKY_SLOPE, MODRELU_EPS
 
 
 def forward(drive, W, h0, bias, mask, activation):
@@ -66,12 +66,20 @@ def backward(W, h0, bias, mask, states, moduli, states_bar, last_bar, activation
     return drive_bar, stack(W_bar, stacked), stack(h_bar, stacked), bias_bar
 
 
-SPLIT = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh, "identity": lambda x: x}
+SPLIT = {
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, x.dtype.type(LEAKY_SLOPE) * x),
+    "tanh": np.tanh,
+    "identity": lambda x: x,
+}
 SLOPE = {
     "relu": lambda h, g: np.where(h > 0, g, h * 0),
+    "leaky_relu": lambda h, g: np.where(h > 0, g, g.dtype.type(LEAKY_SLOPE) * g),
     "tanh": lambda h, g: (1 - h * h) * g,
     "identity": lambda h, g: g,
 }
+#: activations that have kernels; `unitarygraph.nn.ACTIVATIONS` has more, for loops of their own
+KERNEL_ACTIVATIONS = ("modrelu", *SPLIT)
 
 
 def split(f, *arrays):

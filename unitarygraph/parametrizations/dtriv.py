@@ -8,7 +8,12 @@ from unitarygraph.manifolds import Unitary
 from unitarygraph.ops.polar import polar
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.parametrizations.cayley import Cayley
 from unitarygraph.parametrizations.exp import Exp
+from unitarygraph.parametrizations.inverse import unitary_matrix
+
+#: maps from A to the factor that turns the base
+MAPS = {"cayley": Cayley, "exp": Exp}
 
 
 class DynamicTrivialization(Parametrization):
@@ -44,16 +49,18 @@ class DynamicTrivialization(Parametrization):
         rng=0,
         dtype=None,
         name="A",
+        map="exp",
     ):
+        super().__init__(n, field, dtype)
         self.K, self.M = _interval("K", K), _interval("M", M)
-        start = Exp(n, init, field, rng, dtype, name)
-        self.field, self.matrices = field, start.matrices
+        if map not in MAPS:
+            raise ValueError(f"map: expected one of {', '.join(MAPS)}, got {map!r}")
+        start = MAPS[map](n, init, field, rng, dtype, name)
         moves = self.K is not None
-        self._turn = Exp(n, _zero, field, dtype=dtype, name=name) if moves else start
+        self._turn = MAPS[map](n, _zero, field, dtype=dtype, name=name) if moves else start
         self.params = self._turn.params
         point = start.value() if moves else np.eye(n)
-        stored = self.matrices.from_numpy(point).astype(self.params[0].type.dtype)
-        self.base = parameter(stored, Unitary(field), name=f"{name}/base")
+        self.base = parameter(self._stored(point), Unitary(field), name=f"{name}/base")
         self._step = _counter(f"{name}/dtriv/step")
         self._moves = _counter(f"{name}/dtriv/moves")
         self.state = [self.base, self._step, self._moves]
@@ -65,6 +72,24 @@ class DynamicTrivialization(Parametrization):
         """Current matrix, computed by NumPy in the parameter's precision."""
         base = self.matrices.to_numpy(np.array(self.base.get_value()))
         return base @ self._turn.value()
+
+    def set_value(self, W):
+        """Move the base to the NumPy array W and A to zero, for any K; the counters stay.
+
+        Raises ValueError for a W that is not unitary, naming ||W^H W - I||. In the real field its
+        determinant may be -1, which training then keeps.
+        """
+        W = unitary_matrix("DynamicTrivialization.set_value", W, self.n, self.field, self.dtype)
+        (A,) = self.params
+        A.set_value(np.zeros_like(A.get_value()))
+        self.base.set_value(self._stored(W))
+
+    def _stored(self, W):
+        return self.matrices.from_numpy(W).astype(self.dtype)
+
+    def free_parameters(self):
+        """Those of A."""
+        return self._turn.free_parameters()
 
     def post_updates(self, state=()):
         """Updates to be made after each training step, by a function of their own.

@@ -1,7 +1,9 @@
 """Tasks: endless training batches, a fixed evaluation set, a symbolic loss, a baseline.
 
 A new task is one file with one frozen dataclass derived from
-:class:`~unitarygraph.tasks.base.Task` and one line in :data:`TASKS`.
+:class:`~unitarygraph.tasks.base.Task` and one line in :data:`TASKS`. One outside this package is
+called ``module:Class``, or by the name that its package gives it in the entry-point group
+``unitarygraph.tasks``.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from unitarygraph import entry_points
 from unitarygraph.tasks.adding import Adding
 from unitarygraph.tasks.base import Task
 from unitarygraph.tasks.copying import Copying
@@ -24,14 +27,19 @@ TASKS: dict[str, type[Task]] = {
 
 
 def names() -> list[str]:
-    """Return the names of all tasks, sorted."""
-    return sorted(TASKS)
+    """Return the names of all tasks, built in and brought by other packages, sorted."""
+    return sorted({*TASKS, *entry_points.names("task")})
 
 
 def lookup(name: str) -> type[Task]:
-    """Return the class of the task called `name`; ValueError lists the names."""
+    """Return the class of the task called `name`, which may be ``module:Class``.
+
+    Raises ValueError for an unknown name, listing the names, and for one of ours that an entry
+    point claims too; ImportError where a class elsewhere cannot be loaded or is no task.
+    """
     if name not in TASKS:
-        raise ValueError(f"task: expected one of {', '.join(names())}, got {name!r}")
+        return entry_points.lookup("task", name, Task, names())
+    entry_points.check_built_in("task", name)
     return TASKS[name]
 
 

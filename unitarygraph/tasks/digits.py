@@ -56,14 +56,7 @@ class Digits(Task):
     """
 
     name: ClassVar[str] = "digits"
-    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {
-            "steps": 4000,
-            "eval_every": 200,
-            "learning_rate": 5e-4,
-            "orthogonal_learning_rate": 1e-4,
-        }
-    )
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"steps": 4000, "eval_every": 200})
 
     permuted: bool = False
 

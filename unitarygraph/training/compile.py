@@ -100,12 +100,13 @@ class Program:
         return {name: total / count for name, total in totals.items()}
 
     def unitarity(self) -> float | None:
-        """Return ||W^H W - I||_F of the current recurrent matrix, None where there is none."""
-        matrix = self.model.recurrent_matrix()
-        if matrix is None:
-            return None
+        """Return ||W^H W - I||_F of the current recurrent matrix, None where there is none.
+
+        Of several layers it is the largest.
+        """
         with np.errstate(over="ignore", invalid="ignore"):  # the loop refuses what is not finite
-            return unitarity(matrix)
+            found = [unitarity(matrix) for matrix in self.model.recurrent_matrices()]
+        return float(np.max(found)) if found else None
 
     def values(self) -> dict[str, Value]:
         """Return copies of the values of all shared variables, by name."""
@@ -152,11 +153,8 @@ class Program:
         updates = training_updates(
             loss if penalty is None else loss + penalty,
             self.model,
-            training.optimizer,
-            training.learning_rate,
-            training.orthogonal_learning_rate,
+            self.settings.rules(),
             training.clip,
-            self.settings.optimizer_options,
         )
         updates |= statistics
         after = self.model.post_updates()

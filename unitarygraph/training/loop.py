@@ -36,6 +36,8 @@ class NotFinite(Exception):
 def train(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
     """Train from the run's checkpoint, or from the start, to the last step; return all rows.
 
+    The last step is number `steps` of the settings, or that at which `minutes` are over.
+
     Step k takes the k-th batch. Its row, if it has one, is written before the checkpoint of
     that step, and both hold only finite numbers. A run that is killed and called again so does
     what an undisturbed one would have done, bit for bit.
@@ -56,6 +58,8 @@ def train(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
     metrics = MetricsLog(run.metrics, keep_to=done)
     saved = start.step if start else None
     began = time.perf_counter() - spent
+    limit = math.inf if training.minutes is None else 60 * training.minutes
+    end = training.steps if spent < limit else done
 
     def save(step: int) -> None:
         nonlocal saved
@@ -75,24 +79,26 @@ def train(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
     try:
         with StopRequest() as stop:
             save(done)
-            for step in range(done + 1, training.steps + 1):
+            for step in range(done + 1, end + 1):
                 values = program.step(*next(program.stream))
                 check(values, step)
-                last = step == training.steps
+                last = step == end or time.perf_counter() - began >= limit
                 evaluate = last or _due(step, training.eval_every)
                 if evaluate or step == 1 or _due(step, training.log_every):
                     row = {"step": step, **values, "unitarity": program.unitarity()}
                     if evaluate:
                         row |= {f"eval_{k}": v for k, v in program.evaluate().items()}
                     check(row, step)
-                    row["seconds"] = round(time.perf_counter() - began, 3)
+                    row["seconds"] = round(time.perf_counter() - began, 6)
                     metrics.append(row)
                     progress.row(row)
                 else:
                     progress.step(step)
                 if last or stop.signal or _due(step, training.checkpoint_every):
                     save(step)
-                if stop.signal and not last:
+                if last:
+                    break
+                if stop.signal:
                     raise Interrupted(stop.signal, step)
     finally:
         metrics.close()

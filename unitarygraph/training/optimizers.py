@@ -1,9 +1,10 @@
-"""Update rules by name, applied to a model's two groups of parameters."""
+"""Update rules by name, applied to a model's groups of parameters."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytensor
@@ -22,22 +23,35 @@ OPTIMIZERS: dict[str, Callable[..., dict]] = {
     "adamax": updates.adamax,
     "adamw": updates.adamw,
     "amsgrad": updates.amsgrad,
+    "landing": updates.landing,
     "lion": updates.lion,
     "momentum": updates.momentum,
+    "muon": updates.muon,
+    "natural_gradient": updates.natural_gradient,
     "nesterov_momentum": updates.nesterov_momentum,
+    "projunn": updates.projunn,
     "rmsprop": updates.rmsprop,
     "sgd": updates.sgd,
     "sgd_g": updates.sgd_g,
+    "stiefel_muon": updates.stiefel_muon,
 }
 
-#: rule for orthogonal parameters alone -> its authors' rule for all others, which has no options
-COMPANIONS: dict[str, Callable[..., dict]] = {
-    "adam_g": updates.nesterov_momentum,
-    "sgd_g": updates.nesterov_momentum,
+#: rule for points of a manifold alone -> its authors' rule for all other parameters
+COMPANIONS: dict[str, str] = {
+    "adam_g": "nesterov_momentum",
+    "landing": "sgd",
+    "muon": "adam",
+    "natural_gradient": "rmsprop",
+    "projunn": "rmsprop",
+    "sgd_g": "nesterov_momentum",
+    "stiefel_muon": "adam",
 }
 
-#: arguments of every rule; all others are its options
-COMMON = ("loss_or_grads", "params", "learning_rate")
+#: groups of a model's parameters, each with a rule of its own
+GROUPS = ("other", "orthogonal", "phase")
+
+#: arguments that parameters decide; all others are a rule's options
+COMMON = ("loss_or_grads", "params", "learning_rate", "field")
 
 
 def rule_named(optimizer: str) -> Callable[..., dict]:
@@ -58,42 +72,41 @@ def optimizer_options(optimizer: str) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Rule:
+    """An update rule by name, with its rate and options."""
+
+    optimizer: str
+    learning_rate: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, gradients: list, params: list) -> dict[SharedVariable, TensorVariable]:
+        """Return the updates of some parameters."""
+        rule = rule_named(self.optimizer)
+        return rule(gradients, params, self.learning_rate, **self.options)
+
+
 def training_updates(
-    loss: TensorVariable,
-    model: Model,
-    optimizer: str,
-    learning_rate: float,
-    orthogonal_learning_rate: float | None = None,
-    clip: float | None = None,
-    options: Mapping[str, Any] | None = None,
+    loss: TensorVariable, model: Model, rules: Mapping[str, Rule], clip: float | None = None
 ) -> dict[SharedVariable, TensorVariable]:
     """Return the updates of one training step.
 
-    ``model.orthogonal_params`` take `orthogonal_learning_rate` (None: a tenth of `learning_rate`,
-    the lineage's ratio), the other parameters `learning_rate`, and by the rule of
-    :data:`COMPANIONS` where `optimizer` has one; gradients are first scaled down together to the
-    norm `clip`, if it is given.
+    `rules` has one for each of :data:`GROUPS`: ``orthogonal`` for ``model.orthogonal_params``,
+    ``phase`` for ``model.phase_params``, ``other`` for the rest. Gradients are first scaled down
+    together to the norm `clip`, if it is given.
     """
-    rule = rule_named(optimizer)
     gradients: list[Any] = list(pytensor.grad(loss, model.params))  # type: ignore[arg-type]
     if clip is not None:
         gradients = updates.total_norm_constraint(gradients, clip)
-    if orthogonal_learning_rate is None:
-        orthogonal_learning_rate = learning_rate / 10
-    orthogonal = {p.name for p in model.orthogonal_params}
+    group_of = {p.name: "orthogonal" for p in model.orthogonal_params}
+    group_of |= {p.name: "phase" for p in model.phase_params}
     merged: dict[SharedVariable, TensorVariable] = {}
-    other_rule = COMPANIONS.get(optimizer, rule)
-    for chosen, update, rate in (
-        (False, other_rule, learning_rate),
-        (True, rule, orthogonal_learning_rate),
-    ):
+    for name in GROUPS:
         group = [
             (g, p)
             for g, p in zip(gradients, model.params, strict=True)
-            if (p.name in orthogonal) == chosen
+            if group_of.get(p.name, "other") == name
         ]
         if group:
-            group_gradients, params = map(list, zip(*group, strict=True))
-            more = (options or {}) if update is rule else {}
-            merged |= update(group_gradients, params, rate, **more)
+            merged |= rules[name](*map(list, zip(*group, strict=True)))
     return merged

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from unitarygraph.training.metrics import Row
+from unitarygraph.training.settings import ENDLESS
 
 #: seconds between two lines where the output is no terminal
 PLAIN_INTERVAL = 10.0
@@ -22,11 +23,21 @@ class Progress:
     """One live line on a terminal, a plain line now and then elsewhere.
 
     Shows step, loss, the task's baseline, accuracy, unitarity, steps per second and the time
-    left, the last two from the steps made by this process.
+    left, the last two from the steps made by this process. `label` stands before all of it.
     """
 
-    def __init__(self, console: Console, steps: int, baseline: float | None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        steps: int,
+        baseline: float | None,
+        minutes: float | None = None,
+        label: str = "",
+    ) -> None:
         self.console, self.steps, self.baseline = console, steps, baseline
+        self.limit = float("inf") if minutes is None else 60 * minutes
+        self.label = label
+        self._spent = 0.0
         self._row: Row = {}
         self._live: Live | None = None
         self._began = self._printed = time.perf_counter()
@@ -36,21 +47,23 @@ class Progress:
     def compiling(self, what: str) -> Iterator[None]:
         """Say that `what` is compiled and, when it is done, how long that took."""
         began = time.perf_counter()
-        message = f"compiling {what}, which can take a minute the first time ..."
+        before = f"{self.label}  " if self.label else ""
+        message = f"{before}compiling {what}, which can take a minute the first time ..."
         if self.console.is_terminal:
             with self.console.status(message):
                 yield
         else:
-            self.console.print(message, highlight=False)
+            self.console.print(message, soft_wrap=True, highlight=False)
             yield
-        self.console.print(f"compiled in {time.perf_counter() - began:.1f} s", highlight=False)
+        seconds = time.perf_counter() - began
+        self.console.print(f"{before}compiled in {seconds:.1f} s", soft_wrap=True, highlight=False)
 
     @contextmanager
-    def training(self, done: int) -> Iterator[None]:
-        """Show the line from step `done` on; its last state stays on the screen."""
+    def training(self, done: int, spent: float = 0.0) -> Iterator[None]:
+        """Show the line from step `done` and second `spent` on; its last state stays there."""
         self._began = time.perf_counter()
         self._printed = -LIVE_INTERVAL
-        self._first = done
+        self._first, self._spent = done, spent
         if done:
             self.console.print(f"continuing after step {done}", highlight=False)
         if not self.console.is_terminal:
@@ -85,7 +98,10 @@ class Progress:
         seconds = max(time.perf_counter() - self._began, 1e-9)
         speed = (step - self._first) / seconds
         left = (self.steps - step) / speed if speed else float("inf")
-        parts = [f"step {step}/{self.steps}"]
+        left = min(left, max(self.limit - self._spent - seconds, 0.0))
+        of = "" if self.steps >= ENDLESS else f"/{self.steps}"
+        parts = [self.label] if self.label else []
+        parts.append(f"step {step}{of}")
         if "loss" in self._row:
             parts.append(f"loss {self._row['loss']:.3e}")
         if self.baseline is not None:

@@ -21,23 +21,27 @@ def prepare(settings: Settings) -> Program:
         return Program(settings)
 
 
-def execute(run: RunDirectory, program: Program, console: Console) -> list[Row]:
+def execute(run: RunDirectory, program: Program, console: Console, label: str = "") -> list[Row]:
     """Compile and train a prepared run to its last step; return the rows of metrics.jsonl.
+
+    What is shown of it begins with `label`.
 
     The curves are drawn at the end, also when training stops early. Raises what
     :func:`unitarygraph.training.loop.train` raises.
     """
     settings, baseline = program.settings, program.task.baseline
-    progress = Progress(console, settings.training.steps, baseline)
+    training = settings.training
+    progress = Progress(console, training.steps, baseline, training.minutes, label)
     with (
         pytensor.config.change_flags(floatX=settings.dtype),
-        resources(settings.training.blas_threads),
+        resources(training.blas_threads),
     ):
         with progress.compiling(f"{settings.model} for {settings.task} ({settings.backend})"):
             program.compile()
         checkpoint = run.load_checkpoint()
         try:
-            with progress.training(checkpoint.step if checkpoint else 0):
+            done, spent = (checkpoint.step, checkpoint.seconds) if checkpoint else (0, 0.0)
+            with progress.training(done, spent):
                 rows = train(program, run, progress)
             # JAX leaves arrays of its own in the variables that it updates.
             program.restore(program.values())

@@ -4,36 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from unitarygraph import models, tasks
 from unitarygraph.training.backends import check_backend
-from unitarygraph.training.optimizers import optimizer_options, rule_named
+from unitarygraph.training.optimizers import COMPANIONS, Rule, optimizer_options, rule_named
 from unitarygraph.training.values import hint_of, hints_of, parse
 
 DTYPES = ("float32", "float64")
 #: sections of config.toml that a ``--set`` key can belong to, in the order they are listed
-SECTIONS = ("training", "task", "model", "optimizer")
+SECTIONS = ("training", "task", "model", "optimizer", "orthogonal", "phase")
+#: sections of a rule's options -> the training option that names the rule
+RULES = {
+    "optimizer": "optimizer",
+    "orthogonal": "orthogonal_optimizer",
+    "phase": "phase_optimizer",
+}
+#: steps of a run that `minutes` alone ends
+ENDLESS = 10**9
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
     """How long, how fast and how often; every field is a ``--set`` key.
 
-    `orthogonal_learning_rate` goes to the model's orthogonal parameters (None: a tenth of
-    `learning_rate`), `clip` is the largest norm of all gradients together (None: no clipping), and
-    the three intervals count steps (0 for `eval_every`: only after the last step). `blas_threads`
+    A run ends after `steps`, or with the step at which it has trained for `minutes`, if they are
+    given; compiling does not count.
+
+    `orthogonal_optimizer` and `orthogonal_learning_rate` go to the model's orthogonal parameters
+    (None: `optimizer`, and a tenth of `learning_rate`), `phase_optimizer` and `phase_learning_rate`
+    to its phases, if it has such (None: as all others). `clip` is the largest norm of all gradients
+    together (None: no clipping), and the three intervals count steps (0 for `eval_every`: only
+    after the last step). `blas_threads`
     limits BLAS in NumPy and SciPy (0: as they choose): the products of a run are small, and waiting
     for threads on a shared machine costs many times what they save.
     """
 
     steps: int = 600
+    minutes: float | None = None
     seed: int = 0
     batch: int = 128
     optimizer: str = "rmsprop"
     learning_rate: float = 1e-3
+    orthogonal_optimizer: str | None = None
     orthogonal_learning_rate: float | None = None
+    phase_optimizer: str | None = None
+    phase_learning_rate: float | None = None
     clip: float | None = None
     log_every: int = 10
     eval_every: int = 0
@@ -48,7 +65,8 @@ class TrainingOptions:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")
-        for name in ("learning_rate", "orthogonal_learning_rate", "clip"):
+        rates = ("learning_rate", "orthogonal_learning_rate", "phase_learning_rate")
+        for name in ("minutes", *rates, "clip"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, got {value}")
@@ -67,12 +85,38 @@ class Settings:
     task_options: Mapping[str, Any]
     model_options: Mapping[str, Any]
     optimizer_options: Mapping[str, Any]
+    orthogonal_options: Mapping[str, Any] = field(default_factory=dict)
+    phase_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.hidden < 1:
             raise ValueError(f"hidden must be at least 1, got {self.hidden}")
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
+
+    def rules(self) -> dict[str, Rule]:
+        """Return the update rule of each group of parameters."""
+        t = self.training
+        main, rate = t.optimizer, t.learning_rate
+        rules = {
+            "other": Rule(main, rate, self.optimizer_options),
+            "orthogonal": Rule(main, rate / 10, self.optimizer_options),
+            "phase": Rule(main, rate, self.optimizer_options),
+        }
+        if main in COMPANIONS:
+            rules["other"] = rules["phase"] = Rule(COMPANIONS[main], rate)
+        if t.orthogonal_optimizer is not None:
+            own = Rule(t.orthogonal_optimizer, rate / 10, self.orthogonal_options)
+            rules["orthogonal"] = own
+        if t.phase_optimizer is not None:
+            rules["phase"] = Rule(t.phase_optimizer, rate, self.phase_options)
+        for group, own_rate in (
+            ("orthogonal", t.orthogonal_learning_rate),
+            ("phase", t.phase_learning_rate),
+        ):
+            if own_rate is not None:
+                rules[group] = dataclasses.replace(rules[group], learning_rate=own_rate)
+        return rules
 
     def document(self) -> dict[str, Any]:
         """Return the settings as config.toml holds them; None, unknown to TOML, becomes "none"."""
@@ -81,6 +125,8 @@ class Settings:
             "task": dict(self.task_options),
             "model": dict(self.model_options),
             "optimizer": dict(self.optimizer_options),
+            "orthogonal": dict(self.orthogonal_options),
+            "phase": dict(self.phase_options),
         }
         run = {key: getattr(self, key) for key in ("task", "model", "hidden", "backend", "dtype")}
         return {"run": run} | {
@@ -111,12 +157,17 @@ def resolve(
         lists the valid ones) or one that two sections claim.
     """
     check_backend(backend)
-    known, hints = options_and_hints(task, model, _optimizer(task, model, assignments or {}))
+    known, hints = options_and_hints(task, model, _optimizers(task, model, assignments or {}))
     for defaults in _defaults(task, model):
         for key, value in defaults.items():
-            for section in ("training", "optimizer"):
-                if key in known[section]:
-                    known[section][key] = value
+            section, dot, name = key.partition(".")
+            if dot:
+                # options of a rule that the user has put another in the place of are left out
+                known[section].update({name: value} if name in known[section] else {})
+            else:
+                for section in ("training", "optimizer"):
+                    if key in known[section]:
+                        known[section][key] = value
     for key, value in (assignments or {}).items():
         section, name = _route(key, known)
         known[section][name] = parse(name, value, hints[section][name])
@@ -130,6 +181,8 @@ def resolve(
         task_options=known["task"],
         model_options=known["model"],
         optimizer_options=known["optimizer"],
+        orthogonal_options=known["orthogonal"],
+        phase_options=known["phase"],
     )
 
 
@@ -142,27 +195,31 @@ def from_document(
     written = {
         f"{section}.{key}": value
         for section in SECTIONS
-        for key, value in document[section].items()
+        for key, value in document.get(section, {}).items()
     }
     run = document["run"] | ({"backend": backend} if backend else {})
     return resolve(**run, assignments=written | dict(assignments or {}))
 
 
 def options_and_hints(
-    task: str, model: str, optimizer: str
+    task: str, model: str, optimizers: Mapping[str, str | None]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """Return, by section, the options with their defaults and the options with their types."""
     known = {
         "training": {f.name: f.default for f in dataclasses.fields(TrainingOptions)},
         "task": tasks.options_of(task),
         "model": models.options_of(model),
-        "optimizer": optimizer_options(optimizer),
+    } | {
+        section: {} if name is None else optimizer_options(name)
+        for section, name in optimizers.items()
     }
     annotated = {
         "training": hints_of(TrainingOptions),
         "task": hints_of(tasks.lookup(task)),
         "model": hints_of(models.lookup(model).__init__),
-        "optimizer": hints_of(rule_named(optimizer)),
+    } | {
+        section: {} if name is None else hints_of(rule_named(name))
+        for section, name in optimizers.items()
     }
     hints = {
         section: {
@@ -180,21 +237,24 @@ def _defaults(task: str, model: str) -> tuple[Mapping[str, Any], ...]:
     return known.defaults, tasks.lookup(task).defaults, known.task_defaults.get(task, {})
 
 
-def _optimizer(task: str, model: str, assignments: Mapping[str, Any]) -> str:
-    """Return the update rule's name, which must be known before its options can be."""
-    chosen = TrainingOptions.optimizer
-    for source in (*_defaults(task, model), assignments):
-        chosen = source.get("training.optimizer", source.get("optimizer", chosen))
+def _optimizers(task: str, model: str, assignments: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the update rules' names, which must be known before their options can be."""
+    chosen = {}
+    for section, key in RULES.items():
+        name = getattr(TrainingOptions, key)
+        for source in (*_defaults(task, model), assignments):
+            name = source.get(f"training.{key}", source.get(key, name))
+        chosen[section] = None if name == "none" else name
     return chosen
 
 
 def _route(key: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """Return the section and the name that a flat or dotted key means."""
+    """Return the section and the name that a flat or dotted key means; training's go first."""
     section, dot, name = key.partition(".")
     if dot and name in known.get(section, {}):
         return section, name
     claims = [section for section in SECTIONS if key in known[section]]
-    if len(claims) == 1:
+    if len(claims) == 1 or "training" in claims:
         return claims[0], key
     if claims:
         raise ValueError(f"--set {key}: write {' or '.join(f'{s}.{key}' for s in claims)}")

@@ -1,7 +1,7 @@
 """The recurrence and its gradient as loops over time, in complex (or real) arithmetic."""
 
 from unitarygraph.link.array.products import hconj
-from unitarygraph.ops.activations import MODRELU_EPS
+from unitarygraph.ops.activations import LEAKY_SLOPE, MODRELU_EPS
 
 
 def forward(xp, op, drive, W, h0, bias, mask):
@@ -88,11 +88,13 @@ def slope(xp, op, h, h_bar, bias, m):
 
 SPLIT = {
     "relu": lambda xp, x: xp.where(x <= 0, 0, x),
+    "leaky_relu": lambda xp, x: xp.where(x > 0, x, LEAKY_SLOPE * x),
     "tanh": lambda xp, x: xp.tanh(x),
     "identity": lambda xp, x: x,
 }
 SLOPE = {
     "relu": lambda xp, h, g: xp.where(h > 0, g, h * 0),
+    "leaky_relu": lambda xp, h, g: xp.where(h > 0, g, LEAKY_SLOPE * g),
     "tanh": lambda xp, h, g: (1 - h * h) * g,
     "identity": lambda xp, h, g: g,
 }

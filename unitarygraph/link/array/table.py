@@ -6,6 +6,7 @@ from typing import Any
 from unitarygraph.link.array import (
     cayley,
     det_phase,
+    dft,
     eigh,
     expm_path,
     expm_skew,
@@ -19,11 +20,13 @@ from unitarygraph.link.array import (
     positive,
     products,
     qr,
+    rotations,
     solve,
     upper,
 )
 from unitarygraph.ops.cayley import Cayley, ShiftedSolve
 from unitarygraph.ops.det_phase import DetPhase
+from unitarygraph.ops.dft import DFT
 from unitarygraph.ops.eigh import Eigh, PivotMask
 from unitarygraph.ops.expm_path import ExpmPath
 from unitarygraph.ops.expm_skew import ExpmSkew, SkewFrechet
@@ -41,6 +44,7 @@ from unitarygraph.ops.positive import (
     PositiveRoot,
 )
 from unitarygraph.ops.qr import QR, LowerHermitian
+from unitarygraph.ops.rotations import Rotations, RotationsGrad
 from unitarygraph.ops.stiefel_log import StiefelLog
 from unitarygraph.ops.upper import UpperPart
 from unitarygraph.stacked.matrix_op import MatrixOp
@@ -58,6 +62,7 @@ KERNELS: dict[type[MatrixOp], Callable[..., Any] | str] = {
     Cayley: cayley.cayley,
     ShiftedSolve: cayley.shifted_solve,
     DetPhase: det_phase.det_phase,
+    DFT: dft.dft,
     Eigh: eigh.eigh,
     PivotMask: eigh.pivot_mask,
     ExpmPath: expm_path.path_exponential,
@@ -79,13 +84,15 @@ KERNELS: dict[type[MatrixOp], Callable[..., Any] | str] = {
     PositiveRoot: positive.positive_root,
     QR: qr.qr,
     LowerHermitian: qr.lower_hermitian,
+    Rotations: rotations.rotations,
+    RotationsGrad: rotations.rotations_grad,
     StiefelLog: "the logarithm of Stiefel manifolds is an iteration on values, of unknown length",
     UpperPart: upper.upper_part,
 }
 # Functions ``(xp, op, inputs, outputs)`` that tell which matrices of a batch an Op refuses.
 REFUSED = {Eigh: eigh.not_hermitian, ExpmSkew: expm_skew.not_skew, Logm: logm.not_unitary}
 # Ops in which a number that is not finite reaches only the entries that are made of it.
-ENTRYWISE = {HConj, MatMul, Modulus, LogSoftmax, LogSoftmaxGrad}
+ENTRYWISE = {HConj, MatMul, Modulus, LogSoftmax, LogSoftmaxGrad, DFT, Rotations, RotationsGrad}
 
 
 def kernel_of(op):

@@ -1,5 +1,5 @@
 """JAX kernels: importing this package registers them with PyTensor's JAX dispatch."""
 
-from unitarygraph.link.jax import matrix_op, recurrence
+from unitarygraph.link.jax import diagonal_recurrence, matrix_op, recurrence, sum
 
-__all__ = ["matrix_op", "recurrence"]
+__all__ = ["diagonal_recurrence", "matrix_op", "recurrence", "sum"]

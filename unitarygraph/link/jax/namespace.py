@@ -37,6 +37,7 @@ from jax.numpy import (
     zeros_like,
 )
 from jax.numpy import iscomplexobj as is_complex
+from jax.numpy.fft import fft, ifft
 from jax.numpy.linalg import diagonal, eigh, qr, slogdet
 
 lu_factor = jax.scipy.linalg.lu_factor

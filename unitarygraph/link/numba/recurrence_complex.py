@@ -30,7 +30,7 @@ from unitarygraph.link.numba.recurrence_real import (
     hold,
     slope,
 )
-from unitarygraph.ops.activations import MODRELU_EPS
+from unitarygraph.ops.activations import LEAKY_SLOPE, MODRELU_EPS
 
 
 @njit(**OPTIONS)
@@ -101,7 +101,8 @@ def forward_kernel(dtype, activation):
         bias = array_at(at[3], n if code == 0 else 0, dtype)
         integers, scalars = sizes_of(rows, n), scalars_of(bias.dtype)
         i, s = integers.ctypes.data, scalars.ctypes.data
-        zero, one, eps = scalars[0], scalars[1], dtype(MODRELU_EPS)
+        zero, eps = scalars[0], dtype(MODRELU_EPS)
+        c = dtype(LEAKY_SLOPE) if code == 4 else scalars[1]
         row, size = n * bias.itemsize, rows * n
         plane, matrix = B * row, n * row
         work = np.empty(4 * size, dtype)
@@ -137,8 +138,8 @@ def forward_kernel(dtype, activation):
                     modrelu(u, v, modulus, bias, eps, zero)
                 else:
                     for j in range(n):
-                        u[j] = activate(code, u[j], zero, zero, one)
-                        v[j] = activate(code, v[j], zero, zero, one)
+                        u[j] = activate(code, u[j], zero, zero, c)
+                        v[j] = activate(code, v[j], zero, zero, c)
             add(x, y, both)
             h = z
         # Read once more: the tables must live until here, the version must be in the cache's key.
@@ -167,7 +168,7 @@ def backward_kernel(dtype, activation):
         bias_bar, bias_step = array_at(at[11], n, np.float64), np.zeros(n, dtype)
         integers, scalars = sizes_of(rows, n), scalars_of(bias.dtype)
         i, s = integers.ctypes.data, scalars.ctypes.data
-        zero, one = scalars[0], scalars[1]
+        zero, c = scalars[0], dtype(LEAKY_SLOPE) if code == 4 else scalars[1]
         row, size = n * bias.itemsize, rows * n
         plane, matrix = B * row, n * row
         carried = np.zeros(2 * size if masked else 0, dtype)
@@ -214,8 +215,8 @@ def backward_kernel(dtype, activation):
                     add(bias_step, e, bias_step)
                 else:
                     for j in range(n):
-                        u[j] = slope(code, h_re[j], u[j], zero, one)
-                        v[j] = slope(code, h_im[j], v[j], zero, one)
+                        u[j] = slope(code, h_re[j], u[j], zero, c)
+                        v[j] = slope(code, h_im[j], v[j], zero, c)
             if code == 0:
                 gather(bias_bar, bias_step)
             before = h - 2 * plane if t > 0 else h0 + first * row

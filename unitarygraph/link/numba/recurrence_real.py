@@ -18,16 +18,18 @@ from unitarygraph.link.numba.blas import (
     times_transposed,
 )
 from unitarygraph.link.numba.cache import CACHE_VERSION
+from unitarygraph.ops.activations import LEAKY_SLOPE
 
-CODES = {"modrelu": 0, "relu": 1, "tanh": 2, "identity": 3}
+CODES = {"modrelu": 0, "relu": 1, "tanh": 2, "identity": 3, "leaky_relu": 4}
 TABLE = types.void(types.CPointer(types.int64))
 # x / m and y / m may share one division; nothing may assume that there is no NaN.
 OPTIONS = {"fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
 
 
-# Comparisons are written so that NaN takes the branch that keeps it; 0 and 1 come in the dtype.
+# Comparisons are written so that NaN takes the branch that keeps it; 0 comes in the dtype, and c: 1,
+# or the slope of leaky ReLU.
 @njit(**OPTIONS)
-def activate(code, z, b, zero, one):
+def activate(code, z, b, zero, c):
     """Value f(z); b is the modReLU's bias."""
     if code == 0:
         a = abs(z) + b
@@ -37,18 +39,22 @@ def activate(code, z, b, zero, one):
         return zero if z <= zero else z
     if code == 2:
         return np.tanh(z)
+    if code == 4:
+        return z if z > zero else c * z
     return z
 
 
 @njit(**OPTIONS)
-def slope(code, h, g, zero, one):
+def slope(code, h, g, zero, c):
     """Cotangent of z from h = f(z) and its cotangent g."""
     if code == 0:
         return zero if h == zero else g
     if code == 1:
         return zero if h <= zero else g
     if code == 2:
-        return (one - h * h) * g
+        return (c - h * h) * g
+    if code == 4:
+        return g if h > zero else c * g
     return g
 
 
@@ -109,7 +115,7 @@ def forward_kernel(dtype, activation):
         bias = array_at(at[3], n if code == 0 else 0, dtype)
         integers, scalars = sizes_of(rows, n), scalars_of(bias.dtype)
         i, s = integers.ctypes.data, scalars.ctypes.data
-        zero, one = scalars[0], scalars[1]
+        zero, c = scalars[0], dtype(LEAKY_SLOPE) if code == 4 else scalars[1]
         row, size = n * bias.itemsize, rows * n
         h += first * row
         for t in range(T):
@@ -125,7 +131,7 @@ def forward_kernel(dtype, activation):
                     copy(array_at(h + r * row, n, dtype), x)
                 else:
                     for j in range(n):
-                        x[j] = activate(code, x[j], bias[j] if code == 0 else zero, zero, one)
+                        x[j] = activate(code, x[j], bias[j] if code == 0 else zero, zero, c)
             h = z
         # Read once more: the tables must live until here, the version must be in the cache's key.
         at[12] = integers.size + scalars.size + version
@@ -154,7 +160,7 @@ def backward_kernel(dtype, activation):
         bias_bar, bias_step = array_at(at[11], n, np.float64), np.zeros(n, dtype)
         integers, scalars = sizes_of(rows, n), scalars_of(bias_step.dtype)
         i, s = integers.ctypes.data, scalars.ctypes.data
-        zero, one = scalars[0], scalars[1]
+        zero, c = scalars[0], dtype(LEAKY_SLOPE) if code == 4 else scalars[1]
         row, size = n * bias_step.itemsize, rows * n
         carried = np.zeros(size if masked else 0, dtype)
         start = array_at(h0_bar + first * row, size, dtype)
@@ -183,7 +189,7 @@ def backward_kernel(dtype, activation):
                     continue
                 x, h = array_at(z + r * row, n, dtype), array_at(states + here + r * row, n, dtype)
                 for j in range(n):
-                    x[j] = slope(code, h[j], x[j], zero, one)
+                    x[j] = slope(code, h[j], x[j], zero, c)
                 if code == 0:
                     for j in range(n):
                         bias_step[j] += -x[j] if h[j] < zero else x[j]

@@ -35,6 +35,7 @@ from torch import (
 from torch import cat as concatenate
 from torch import conj_physical as conj  # `torch.conj` is lazy, and lost where compiled code calls
 from torch import exp2 as power_of_two
+from torch.fft import fft, ifft
 from torch.linalg import diagonal, eigh, qr, slogdet
 
 

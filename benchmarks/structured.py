@@ -1,0 +1,53 @@
+"""Structured products step by step against W made once and all steps in one Op: a step's cost."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from benchmarks.timing import compare, require_agreement
+from unitarygraph.nn import RecurrentCell
+from unitarygraph.parametrizations import FourierReflection, Givens
+
+STEPS, BATCH = 20, 128
+SIZES = (64, 256, 512, 1024, 2048)
+FORMS = {
+    "FourierReflection": lambda n: FourierReflection(n, dtype="float32"),
+    "Givens, 2 layers": lambda n: Givens(n, 2, dtype="float32"),
+    "Givens, FFT": lambda n: Givens(n, style="fft", dtype="float32"),
+    "Givens, n layers": lambda n: Givens(n, n, dtype="float32"),
+}
+DENSE, STRUCTURED = "W once, one Op", "step by step"
+
+
+def training_step(parametrization, structured):
+    """Gradients of a cell's parameters, float32, complex modReLU, as a callable."""
+    x = pt.tensor("x", dtype="float32", shape=(STEPS, BATCH, 1))
+    cell = RecurrentCell(parametrization, 1, structured=structured)
+    states = cell(x)
+    rng = np.random.default_rng(1)
+    weights = rng.standard_normal((BATCH, parametrization.n)).astype("float32")
+    loss = (states[-1] * weights).sum()
+    f = pytensor.function([x], pytensor.grad(loss, cell.params))
+    value = rng.standard_normal(x.type.shape).astype("float32")
+    return lambda: f(value)
+
+
+def contenders(form, n):
+    """Both ways through all steps, agreement checked."""
+    found = {
+        name: training_step(FORMS[form](n), structured)
+        for name, structured in ((STRUCTURED, True), (DENSE, False))
+    }
+    require_agreement(f"{form}, n={n}", *(f() for f in found.values()), rtol=1e-3)
+    return found
+
+
+def run(quick=False):
+    """Rows of all forms and sizes; of as many layers as n the two smallest."""
+    rows = []
+    for form in FORMS:
+        for n in SIZES[:1] if quick else SIZES[: 2 if "n layers" in form else None]:
+            case = f"{form}, n={n}"
+            repeats = 1 if quick else 3
+            rows.append(compare(case, contenders(form, n), repeats, series=form, axis="n", at=n))
+    return rows

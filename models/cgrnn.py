@@ -1,0 +1,80 @@
+"""Complex gated RNN: complex gates around a unitary matrix."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.cgrnn_cell import CGRNNCell
+from unitarygraph.parametrizations import Point
+
+
+class CGRNN(RecurrentModel):
+    r"""Gates of complex numbers around a unitary matrix (`unitarygraph.nn.CGRNNCell`).
+
+    .. math:: h_t = z \circ f((r \circ h_{t-1}) W + x_t V + b) + (1 - z) \circ h_{t-1}
+
+    with real gates :math:`\sigma(\alpha \mathrm{Re}\,p + (1 - \alpha)\,\mathrm{Im}\,p)` of two complex
+    pre-activations p = h W_g + x V_g + b_g, or the logistic functions of the real and the imaginary
+    part of one (``gates=1``); f is modReLU or Hirose's (``activation="hirose"``); outputs
+    [Re h; Im h] U + c. W is a parameter on U(n), at first a random one of the uRNN's form
+    (``init="urnn"``, published; or "haar", "henaff", "cayley", "identity"). V, V_g, W_g and U start
+    Glorot uniform, b_g at `gate_bias` in both planes (gates open), other biases and the first state
+    at zero.
+
+    Training is the published code's: RMSprop, 1e-3, decay 0.9, and the same rate for the Cayley steps
+    of W; it clips gradients, each number to [-1, 1], where here their norm is clipped at 1.
+
+    Source: Wolter and Yao, "Complex gated recurrent neural networks", NeurIPS 2018.
+    """
+
+    # as_published for the length of its step, twice the gradient times the rate.
+    defaults = MappingProxyType(
+        {
+            "optimizer": "rmsprop",
+            "optimizer.rho": 0.9,
+            "learning_rate": 1e-3,
+            "orthogonal_optimizer": "natural_gradient",
+            "orthogonal.as_published": True,
+            "orthogonal_learning_rate": 1e-3,
+            "clip": 1.0,
+        }
+    )
+    unitary = True
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        gates=2,
+        activation="modrelu",
+        init="urnn",
+        gate_bias=4.0,
+        train_mixture=True,
+        **common,
+    ):
+        own = {
+            "gates": gates,
+            "activation": activation,
+            "init": init,
+            "gate_bias": gate_bias,
+            "train_mixture": train_mixture,
+        }
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return W itself."""
+        init = self.options["init"]
+        return Point(self.hidden_size, init, rng=rng, dtype=self.dtype, name=f"{prefix}W")
+
+    def make_cell(self, input_size, rng, prefix, complex_input):
+        """Return a `CGRNNCell`."""
+        keys = ("gates", "activation", "gate_bias", "train_mixture")
+        return CGRNNCell(
+            self.make_matrix(rng, prefix),
+            input_size,
+            **{key: self.options[key] for key in keys},
+            complex_input=complex_input,
+            rng=rng,
+            prefix=prefix,
+        )

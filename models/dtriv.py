@@ -1,0 +1,59 @@
+"""dtriv: exponentials around a base point that moves."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.initializers import kaiming_normal
+from unitarygraph.parametrizations import DynamicTrivialization
+
+
+class DynamicTrivializationRNN(RecurrentModel):
+    r"""dtriv: h_t = modReLU(h_{t-1} W + x_t V), W = B exp(A), where B takes in A every ``K`` steps.
+
+    ``K = 1`` is Riemannian gradient descent, ``K = inf`` expRNN; every ``M`` moves B is made exactly
+    orthogonal again. ``map="cayley"`` has the Cayley transform in the place of the exponential. All
+    else as in expRNN.
+
+    Source: Lezcano-Casado, "Trivializations for gradient-based optimization on manifolds", NeurIPS
+    2019.
+    """
+
+    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
+    task_defaults = MappingProxyType(
+        {"copying": MappingProxyType({"model.M": 30, "learning_rate": 5e-4})}
+    )
+    unitary = True
+    first_kernel = staticmethod(kaiming_normal)
+    first_readout = staticmethod(kaiming_normal)
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        K: int | float = 100,
+        M: int | float = 100,
+        map: str = "exp",
+        field: str = "real",
+        init: str = "henaff",
+        activation: str = "modrelu",
+        **common,
+    ):
+        own = {
+            "K": K,
+            "M": M,
+            "map": map,
+            "field": field,
+            "init": init,
+            "activation": activation,
+        }
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return B exp(A)."""
+        keys = ("K", "M", "map", "field", "init")
+        chosen = {key: self.options[key] for key in keys}
+        return DynamicTrivialization(
+            self.hidden_size, rng=rng, dtype=self.dtype, name=f"{prefix}A", **chosen
+        )

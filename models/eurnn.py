@@ -1,0 +1,62 @@
+"""EURNN: the recurrent matrix is layers of Givens rotations."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.initializers import uniform
+from unitarygraph.parametrizations import Givens
+
+
+class EURNN(RecurrentModel):
+    r"""EURNN: h_t = modReLU(h_{t-1} W + x_t V), W layers of rotations of pairs and phases.
+
+    Outputs [Re h; Im h] U + c. W (`unitarygraph.parametrizations.Givens`) has ``capacity`` layers that
+    rotate neighbours (``style="tunable"``; hidden_size of them reach all of U(n)) or log2 n layers of
+    butterflies (``"fft"``, hidden_size a power of 2). Where that is faster, they are applied in each
+    step in the place of W.
+
+    Published initial values: all angles U(-pi, pi), V uniform in +-0.01; the modReLU bias U(-0.01,
+    0.01), U Glorot uniform, c and h_0 zero. Published training: RMSprop with decay 0.9 at 1e-3 for all
+    parameters alike, batches of 128. ``field="real"`` has rotations without phases.
+
+    Source: Jing, Shen, Dubcek, Peurifoy, Skirlo, LeCun, Tegmark and Soljacic, "Tunable efficient
+    unitary neural networks (EUNN) and their application to RNNs", ICML 2017.
+    """
+
+    defaults = MappingProxyType(
+        {
+            "optimizer": "rmsprop",
+            "optimizer.rho": 0.9,
+            "learning_rate": 1e-3,
+            "orthogonal_learning_rate": 1e-3,
+        }
+    )
+    unitary = True
+    first_kernel = staticmethod(uniform(0.01))
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        capacity: int = 2,
+        style: str = "tunable",
+        field: str = "complex",
+        activation: str = "modrelu",
+        **common,
+    ):
+        own = {"capacity": capacity, "style": style, "field": field, "activation": activation}
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return the layers of rotations."""
+        return Givens(
+            self.hidden_size,
+            self.options["capacity"],
+            self.options["style"],
+            field=self.options["field"],
+            rng=rng,
+            dtype=self.dtype,
+            name=f"{prefix}W",
+        )

@@ -1,0 +1,71 @@
+"""Gated orthogonal recurrent unit: gates around layers of rotations."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.goru_cell import GORUCell
+from unitarygraph.parametrizations.givens import Givens
+
+
+class GORU(RecurrentModel):
+    r"""Gates around an orthogonal matrix made of Givens rotations (`unitarygraph.nn.GORUCell`).
+
+    .. math::
+        (r, z) = \sigma(h_{t-1} W_g + x_t V_g + b_g), \quad
+        h_t = z \circ h_{t-1} + (1 - z) \circ \mathrm{modReLU}(r \circ (h_{t-1} W) + x_t V_c;\, b),
+
+    outputs h U + c. W is `capacity` layers of rotations of neighbours (``style="tunable"``) or log2 n
+    layers of butterflies (``"fft"``, n a power of 2), their angles from U(-pi, pi). V and W_g start
+    from U(-0.01, 0.01), b_g at `gate_bias`, b at 0.01, U Glorot uniform, c and the first state at
+    zero.
+
+    Training is the published code's: RMSprop, 1e-3, decay 0.9, the same for the angles.
+
+    Source: Jing et al., "Gated orthogonal recurrent units: on learning to forget", 2017.
+    """
+
+    defaults = MappingProxyType(
+        {
+            "optimizer": "rmsprop",
+            "optimizer.rho": 0.9,
+            "learning_rate": 1e-3,
+            "orthogonal_learning_rate": 1e-3,
+        }
+    )
+    unitary = True
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        capacity=2,
+        style="tunable",
+        gate_bias=2.0,
+        **common,
+    ):
+        own = {"capacity": capacity, "style": style, "gate_bias": gate_bias}
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return layers of real rotations."""
+        return Givens(
+            self.hidden_size,
+            capacity=self.options["capacity"],
+            style=self.options["style"],
+            field="real",
+            rng=rng,
+            dtype=self.dtype,
+            name=f"{prefix}W",
+        )
+
+    def make_cell(self, input_size, rng, prefix, complex_input):
+        """Return a `GORUCell`."""
+        return GORUCell(
+            self.make_matrix(rng, prefix),
+            input_size,
+            gate_bias=self.options["gate_bias"],
+            rng=rng,
+            prefix=prefix,
+        )

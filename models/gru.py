@@ -1,0 +1,34 @@
+"""Gated recurrent unit, a baseline."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.gru_cell import GRUCell
+
+
+class GRU(RecurrentModel):
+    r"""Gated recurrent unit: gates r and z around a candidate (`unitarygraph.nn.GRUCell`).
+
+    .. math::
+        (r, z) = \sigma(h_{t-1} W_g + x_t V_g + b_g), \quad
+        h_t = z \circ h_{t-1} + (1 - z) \circ \tanh((r \circ h_{t-1}) W + x_t V_c + b_c),
+
+    outputs h U + c. V and U start Glorot uniform, each block of W_g and W Haar-orthogonal, b_g at
+    `gate_bias`, other biases and the first state at zero. The norm of all gradients together is
+    clipped at 1, as for the other baselines.
+
+    Source: Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
+    machine translation", EMNLP 2014.
+    """
+
+    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3, "clip": 1.0})
+
+    def __init__(self, input_size, hidden_size, output_size, *, gate_bias=0.0, **common):
+        super().__init__(input_size, hidden_size, output_size, gate_bias=gate_bias, **common)
+
+    def make_cell(self, input_size, rng, prefix, complex_input):
+        """Return a `GRUCell`."""
+        bias = self.options["gate_bias"]
+        return GRUCell(
+            input_size, self.hidden_size, gate_bias=bias, rng=rng, dtype=self.dtype, prefix=prefix
+        )

@@ -1,0 +1,195 @@
+"""LRU: stacked blocks around diagonal linear recurrences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.tensor.variable import TensorVariable
+
+from unitarygraph.models.base import Model, affine
+from unitarygraph.nn.batch_norm import BatchNorm
+from unitarygraph.nn.dropout import dropout
+from unitarygraph.nn.gelu import gelu
+from unitarygraph.nn.layer_norm import LayerNorm
+from unitarygraph.nn.lru import LRU as Layer
+
+NORMS = ("layer", "batch")
+
+
+class LRU(Model):
+    r"""Linear recurrent units in residual blocks, between an affine encoder and decoder.
+
+    A block is, with the recurrent layer of `unitarygraph.nn.LRU`,
+
+    .. math:: z = \mathrm{GELU}(\mathrm{LRU}(\mathrm{norm}(x))), \quad
+              x \leftarrow x + (z V + a) \circ \sigma(z W + b),
+
+    of width H = hidden_size. Time is mixed by the linear recurrence alone; what is not linear works
+    on each step. Where the mask is 0 the states of all layers stand still.
+
+    Parameters
+    ----------
+    hidden_size : H, features between blocks
+    state_size : N, complex states of a layer, by default H
+    layers : number of blocks
+    norm : "layer", or "batch" over all steps and samples, padded ones too
+    dropout : share of numbers that training sets to zero after GELU and after the gate
+    bidirectional : a second recurrence, backward in time, in each layer
+    r_min, r_max, max_phase : the ring of the first eigenvalues (`unitarygraph.parametrizations.
+        Diagonal`): near 1 for a long memory, small phases for slow changes
+    rng : NumPy Generator or seed
+
+    Real parameters: mH + H and Hk + k outside, in each block 2H of the norm, 4HN + 3N + H of the
+    layer (bidirectional 2 (4HN + 3N) + H) and 2H^2 + 2H of V, W, a and b. Encoder, decoder, V and W start
+    N(0, 1 / rows) with biases zero.
+
+    nu, theta, gamma and B are the group at the orthogonal rate: a smaller one, and Adam in the place
+    of AdamW, that is without weight decay, as the authors have it. `recurrent_matrix` is the first
+    layer's diag(lambda), inside the unit disk.
+
+    Raises ValueError for options out of range.
+
+    Source: Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML 2023.
+    """
+
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {
+            "optimizer": "adamw",
+            "learning_rate": 1e-3,
+            "orthogonal_optimizer": "adam",
+            "orthogonal_learning_rate": 2.5e-4,
+        }
+    )
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        *,
+        state_size: int | None = None,
+        layers: int = 1,
+        norm: str = "layer",
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        r_min: float = 0.0,
+        r_max: float = 1.0,
+        max_phase: float = 2 * np.pi,
+        rng: np.random.Generator | int = 0,
+        dtype: str | None = None,
+    ) -> None:
+        if layers < 1:
+            raise ValueError(f"layers must be at least 1, got {layers}")
+        if norm not in NORMS:
+            raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {norm!r}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
+        size = hidden_size if state_size is None else state_size
+        ring = {"r_min": r_min, "r_max": r_max, "max_phase": max_phase}
+        own = {"state_size": size, "layers": layers, "norm": norm, "dropout": dropout}
+        own |= {"bidirectional": bidirectional, **ring}
+        super().__init__(input_size, hidden_size, output_size, dtype=dtype, **own)
+        rng = np.random.default_rng(rng)
+        self._encoder = self._affine(rng, "encoder", input_size, hidden_size)
+        self.layers = []
+        self._blocks = []
+        for number in range(layers):
+            name = f"layer{number}"
+            kind = LayerNorm if norm == "layer" else BatchNorm
+            normalise = kind(hidden_size, dtype=self.dtype, name=f"{name}/norm")
+            layer = Layer(
+                hidden_size,
+                size,
+                bidirectional=bidirectional,
+                rng=rng,
+                dtype=self.dtype,
+                name=name,
+                **ring,
+            )
+            self.params += [*normalise.params, *layer.params]
+            self.statistics += getattr(normalise, "statistics", [])
+            gate = [
+                self._affine(rng, f"{name}/{half}", hidden_size, hidden_size)
+                for half in ("value", "gate")
+            ]
+            self.layers.append(layer)
+            self._blocks.append((normalise, layer, gate))
+        self._decoder = self._affine(rng, "decoder", hidden_size, output_size)
+        # Two for each block; they have names, for checkpoints.
+        self._generators = [
+            pytensor.shared(child, name=f"dropout{k}")
+            for k, child in enumerate(rng.spawn(2 * layers if dropout else 0))
+        ]
+
+    def _affine(
+        self, rng: np.random.Generator, name: str, rows: int, columns: int
+    ) -> tuple[SharedVariable, SharedVariable]:
+        weight = rng.standard_normal((rows, columns)) / np.sqrt(rows)
+        return self.add(f"{name}/weight", weight), self.add(f"{name}/bias", np.zeros(columns))
+
+    def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
+        """Return the outputs (T, B, output_size) for x (T, B, input_size)."""
+        return self._outputs(x, mask, None)
+
+    def training(
+        self, x: TensorVariable, mask: TensorVariable | None = None
+    ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
+        """Return outputs with dropout by the batch's statistics, and what these update."""
+        updates: dict[SharedVariable, TensorVariable] = {}
+        return self._outputs(x, mask, updates), updates
+
+    def _outputs(
+        self,
+        x: TensorVariable,
+        mask: TensorVariable | None,
+        updates: dict[SharedVariable, TensorVariable] | None,
+    ) -> TensorVariable:
+        """Outputs; with a dictionary of updates those of training, which it is filled with."""
+        generators = iter(self._generators)
+
+        def dropped(y: TensorVariable) -> TensorVariable:
+            if updates is None or not self._generators:
+                return y
+            y, after = dropout(y, self.options["dropout"], next(generators))
+            updates.update(after)
+            return y
+
+        x = affine(x, *self._encoder)
+        for normalise, layer, gate in self._blocks:
+            z = dropped(gelu(layer(self._normalised(normalise, x, updates), mask)))
+            value, opening = (affine(z, *half) for half in gate)
+            x = x + dropped(value * pt.sigmoid(opening))
+        return affine(x, *self._decoder)
+
+    def _normalised(
+        self,
+        normalise: LayerNorm | BatchNorm,
+        x: TensorVariable,
+        updates: dict[SharedVariable, TensorVariable] | None,
+    ) -> TensorVariable:
+        if self.options["norm"] == "layer":
+            return normalise(x)
+        # Steps and samples as the batch and height of images, features as channels.
+        y = normalise(x.dimshuffle(0, 2, 1, "x"), training=updates is not None)
+        if updates is not None:
+            updates.update(normalise.updates)
+        return y.dimshuffle(0, 2, 1)
+
+    def recurrent_matrix(self) -> np.ndarray:
+        """Return diag(lambda) of the first layer."""
+        return self.layers[0].eigenvalues[0].value()
+
+    def recurrent_matrices(self) -> list[np.ndarray]:
+        """Return diag(lambda) of every layer and direction."""
+        return [diagonal.value() for layer in self.layers for diagonal in layer.eigenvalues]
+
+    @property
+    def orthogonal_params(self) -> list[SharedVariable]:
+        """The recurrences' nu, theta, gamma and B."""
+        return [p for layer in self.layers for p in layer.recurrent_params]

@@ -1,0 +1,50 @@
+"""oRNN: the recurrent matrix is a product of Householder reflections."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.parametrizations import Householder
+
+
+class ORNN(RecurrentModel):
+    r"""oRNN: h_t = f(h_{t-1} W + x_t V), W a product of ``reflections`` Householder reflections.
+
+    By default n of them, which reach every orthogonal matrix of one determinant; fewer cost less. f
+    is leaky ReLU with slope 0.1 and an additive bias, as published, or another ``activation``. V and
+    U start Glorot uniform, biases and h_0 at zero.
+
+    Source: Mhammedi, Hellicar, Rahman and Bailey, "Efficient orthogonal parametrisation of recurrent
+    neural networks using Householder reflections", ICML 2017. The paper is real; ``field="complex"``
+    is the counterpart with trained phases.
+    """
+
+    defaults = MappingProxyType(
+        {"optimizer": "adam", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-3}
+    )
+    unitary = True
+    bias_range = 0.0
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        reflections: int | None = None,
+        field: str = "real",
+        activation: str = "leaky_relu",
+        **common,
+    ):
+        own = {"reflections": reflections, "field": field, "activation": activation}
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return the product of reflections."""
+        return Householder(
+            self.hidden_size,
+            self.options["reflections"],
+            field=self.options["field"],
+            rng=rng,
+            dtype=self.dtype,
+            name=f"{prefix}W",
+        )

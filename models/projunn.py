@@ -1,0 +1,59 @@
+"""projUNN: a unitary matrix updated by rank-k steps."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.initializers import kaiming_normal
+from unitarygraph.parametrizations import Point
+
+
+class ProjUNN(RecurrentModel):
+    r"""projUNN: h_t = f(h_{t-1} W + x_t V), W on O(n) or U(n), moved by a rank-k part of its gradient.
+
+    The update is `unitarygraph.updates.projunn`: ``orthogonal.kind`` "D" (nearest orthogonal matrix)
+    or "T" (geodesic), ``orthogonal.rank`` k, ``orthogonal.sampler`` "lsi" or "columns", at a rate of
+    1/32 of the others'. f is modReLU, or another ``activation``: the paper also has "relu". W starts
+    as in expRNN, and so does the rest.
+
+    Source: Kiani, Balestriero, LeCun and Lloyd, "projUNN: efficient method for training deep
+    networks with unitary matrices", NeurIPS 2022.
+    """
+
+    defaults = MappingProxyType(
+        {
+            "optimizer": "rmsprop",
+            "learning_rate": 1e-3,
+            "orthogonal_optimizer": "projunn",
+            "orthogonal_learning_rate": 1e-3 / 32,
+            "orthogonal.rms": True,
+        }
+    )
+    task_defaults = MappingProxyType(
+        {
+            "copying": MappingProxyType(
+                {"learning_rate": 7e-4, "orthogonal_learning_rate": 7e-4 / 32}
+            )
+        }
+    )
+    unitary = True
+    first_kernel = staticmethod(kaiming_normal)
+    first_readout = staticmethod(kaiming_normal)
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        field: str = "real",
+        init: str = "henaff",
+        activation: str = "modrelu",
+        **common,
+    ):
+        own = {"field": field, "init": init, "activation": activation}
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return W itself."""
+        init, field = self.options["init"], self.options["field"]
+        return Point(self.hidden_size, init, False, field, rng, self.dtype, name=f"{prefix}W")

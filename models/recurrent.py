@@ -1,0 +1,178 @@
+"""Layers of recurrent cells, run in one or both directions, and a readout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from unitarygraph.models.base import Model
+from unitarygraph.nn.cell import RecurrentCell
+from unitarygraph.nn.dropout import dropout
+from unitarygraph.nn.initializers import glorot_uniform
+from unitarygraph.nn.recurrent import readout
+
+
+class RecurrentModel(Model):
+    r"""Cells in layers; outputs h U + c, or [Re h; Im h] U + c of complex states.
+
+    A subclass says in `make_matrix` what the recurrent matrix is, or in `make_cell` what a whole cell
+    is; options of its own that it passes on are in `options`.
+
+    Parameters
+    ----------
+    layers : each reads the states of the one before
+    bidirectional : run each layer forward and backward through time as well; their states are
+        joined, so that each step's output knows the whole sequence
+    dropout : share of numbers that training sets to zero in what each layer but the first and the
+        readout read, the same units in all steps (Gal and Ghahramani, 2016)
+    rng : NumPy Generator or seed
+
+    U is called ``U`` and c, at first zero, ``c``; the parameters of cells have their names, with
+    ``layer1/backward/`` before them where there are several cells.
+    """
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        rng=0,
+        dtype=None,
+        **options,
+    ):
+        if layers < 1:
+            raise ValueError(f"layers must be at least 1, got {layers}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
+        options |= {"layers": layers, "bidirectional": bidirectional, "dropout": dropout}
+        super().__init__(input_size, hidden_size, output_size, dtype=dtype, **options)
+        rng = np.random.default_rng(rng)
+        directions = ("forward", "backward") if bidirectional else ("",)
+        several = layers > 1 or bidirectional
+        self.layers = []
+        features, complex_input = input_size, False
+        for number in range(layers):
+            layer = []
+            for direction in directions:
+                prefix = f"layer{number}/{direction}{'/' * bidirectional}" if several else ""
+                cell = self.make_cell(features, rng, prefix, complex_input)
+                layer.append(cell)
+                self.params.extend(cell.params)
+                self.statistics.extend(cell.state)
+            self.layers.append(layer)
+            complex_input = cell.field == "complex"
+            features = cell.hidden_size * len(layer)
+        rows = 2 * features if complex_input else features
+        self.weight = self.add("U", self.first_readout(rng, (rows, output_size)))
+        self.bias = self.add("c", np.zeros(output_size))
+        # What follows layer k is dropped out by generator k; they have names, for checkpoints.
+        self._generators = {
+            k: pytensor.shared(child, name=f"dropout{k}")
+            for k, child in enumerate(rng.spawn(layers if dropout else 0), start=1)
+        }
+
+    #: first value of V, a function of a Generator, the shape and the number of planes
+    first_kernel = staticmethod(glorot_uniform)
+    #: first value of U, a function of a Generator and the shape
+    first_readout = staticmethod(glorot_uniform)
+    #: b is drawn from U(-bias_range, bias_range)
+    bias_range = 0.01
+    #: whether h_0 is trained
+    learned_start = False
+
+    def make_cell(self, input_size, rng, prefix, complex_input):
+        """Return a `unitarygraph.nn.Cell` whose parameters' names begin with prefix.
+
+        Here :math:`h_t = f(h_{t-1} W + x_t V)` with `make_matrix` for W.
+        """
+        return RecurrentCell(
+            self.make_matrix(rng, prefix),
+            input_size,
+            activation=self.options.get("activation", "modrelu"),
+            kernel=self.first_kernel,
+            bias_range=self.bias_range,
+            learned_start=self.learned_start,
+            complex_input=complex_input,
+            rng=rng,
+            prefix=prefix,
+        )
+
+    def make_matrix(self, rng, prefix):
+        """Return a `unitarygraph.parametrizations.Parametrization` of W, (n, n)."""
+        raise NotImplementedError(f"{type(self).__name__}: needs make_matrix or make_cell")
+
+    @property
+    def cells(self):
+        """All cells, layer by layer."""
+        return [cell for layer in self.layers for cell in layer]
+
+    def __call__(self, x, mask=None):
+        return self._outputs(x, mask, None)
+
+    def training(self, x, mask=None):
+        """Outputs with dropout, and the updates of its random generators."""
+        if not self.options["dropout"]:
+            return self(x, mask), {}
+        updates = {}
+        return self._outputs(x, mask, updates), updates
+
+    def _outputs(self, x, mask, updates):
+        """Outputs; with a dictionary of updates those of training, which it is filled with."""
+        states = x
+        for number, layer in enumerate(self.layers):
+            if number:
+                states = self._dropped(states, number, updates)
+            runs = [layer[0](states, mask)]
+            if len(layer) == 2:
+                flipped = None if mask is None else mask[::-1]
+                runs.append(layer[1](states[::-1], flipped)[::-1])
+            states = runs[0] if len(runs) == 1 else pt.concatenate(runs, axis=-1)
+        states = self._dropped(states, len(self.layers), updates)
+        return readout(states, self.weight, self.bias)
+
+    def _dropped(self, states, place, updates):
+        """States with units left out in training, by the place's own generator."""
+        if updates is None:
+            return states
+        field = "complex" if states.type.ndim == 4 else "real"
+        rate, rng = self.options["dropout"], self._generators[place]
+        states, after = dropout(states, rate, rng, field, per_sequence=True)
+        updates |= after
+        return states
+
+    def recurrent_matrix(self):
+        """Current W of the first cell, None where a cell has none."""
+        return self.cells[0].matrix()
+
+    def recurrent_matrices(self):
+        """Current W of every cell that has one."""
+        return [W for W in (cell.matrix() for cell in self.cells) if W is not None]
+
+    @property
+    def orthogonal_params(self):
+        """What the cells train at the orthogonal rate."""
+        return [p for cell in self.cells for p in cell.orthogonal_params]
+
+    @property
+    def phase_params(self):
+        """Phases that have a rule of their own."""
+        return [p for cell in self.cells for p in cell.phase_params]
+
+    def free_parameters(self):
+        """Number of free real parameters: a unitary matrix has n^2."""
+        ends = self.weight.get_value().size + self.bias.get_value().size
+        return ends + sum(cell.free_parameters() for cell in self.cells)
+
+    def penalty(self):
+        """Sum of the cells' penalties."""
+        given = [p for p in (cell.penalty() for cell in self.cells) if p is not None]
+        return sum(given[1:], given[0]) if given else None
+
+    def post_updates(self):
+        """The cells' updates after a training step."""
+        return {v: new for cell in self.cells for v, new in cell.post_updates().items()}

@@ -1,0 +1,56 @@
+"""scoRNN: the recurrent matrix is a scaled Cayley transform."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.initializers import uniform
+from unitarygraph.parametrizations import ScaledCayley
+
+
+class ScoRNN(RecurrentModel):
+    r"""scoRNN: h_t = modReLU(h_{t-1} W + x_t V), W = (I + A)^{-1} (I - A) D, A skew, D of signs.
+
+    ``rho`` entries of D are -1, by default half of them; it is a setting of the task, published
+    between n/10 (pixel MNIST) and n/2. A starts with blocks of the angles of ``init`` ("cayley",
+    "henaff", "haar"), V uniform in +-0.01, U Glorot uniform, the modReLU bias, c and h_0 at zero.
+
+    Source: Helfrich, Willmott and Ye, "Orthogonal recurrent neural networks with scaled Cayley
+    transform", ICML 2018. RMSprop, at a tenth of the others' rate for A.
+    """
+
+    defaults = MappingProxyType(
+        {
+            "optimizer": "rmsprop",
+            "learning_rate": 1e-3,
+            "orthogonal_learning_rate": 1e-4,
+            "rho": 0.9,
+        }
+    )
+    unitary = True
+    bias_range = 0.0
+    first_kernel = staticmethod(uniform(0.01))
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        rho: int | None = None,
+        init: str = "cayley",
+        **common,
+    ):
+        own = {"rho": rho, "init": init}
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return the scaled Cayley transform."""
+        return ScaledCayley(
+            self.hidden_size,
+            self.options["rho"],
+            self.options["init"],
+            "real",
+            rng,
+            self.dtype,
+            name=f"{prefix}A",
+        )

@@ -1,0 +1,52 @@
+"""scuRNN: the recurrent matrix is a complex scaled Cayley transform."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.initializers import uniform
+from unitarygraph.parametrizations import ScaledCayley
+
+
+class ScuRNN(RecurrentModel):
+    r"""scuRNN: h_t = modReLU(h_{t-1} W + x_t V), W = (I + A)^{-1} (I - A) D, D = diag(e^{i theta}).
+
+    A is skew-Hermitian and theta trained with it. A starts by ``init`` ("cayley", "henaff",
+    "haar"), theta from U(0, 2 pi), V uniform in +-0.01, U Glorot uniform, the modReLU bias from
+    U(-0.01, 0.01), c and h_0 at zero.
+
+    Source: Maduranga, Helfrich and Ye, "Complex unitary recurrent neural networks using scaled
+    Cayley transform", AAAI 2019. A learns by RMSprop, theta by Adagrad, the rest by Adam.
+    """
+
+    defaults = MappingProxyType(
+        {
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "orthogonal_optimizer": "rmsprop",
+            "orthogonal_learning_rate": 1e-4,
+            "orthogonal.rho": 0.9,
+            "phase_optimizer": "adagrad",
+            "phase_learning_rate": 1e-3,
+        }
+    )
+    unitary = True
+    first_kernel = staticmethod(uniform(0.01))
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        *,
+        init: str = "cayley",
+        **common,
+    ):
+        own = {"init": init}
+        super().__init__(input_size, hidden_size, output_size, **own, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return the scaled Cayley transform."""
+        init = self.options["init"]
+        return ScaledCayley(
+            self.hidden_size, None, init, "complex", rng, self.dtype, name=f"{prefix}A"
+        )

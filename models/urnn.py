@@ -1,0 +1,41 @@
+"""uRNN: the recurrent matrix is a product of phases, reflections and Fourier transforms."""
+
+from types import MappingProxyType
+
+from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.parametrizations import FourierReflection
+
+
+class URNN(RecurrentModel):
+    r"""uRNN: h_t = modReLU(h_{t-1} W + x_t V), :math:`W = D_3 R_2 F^{-1} D_2 \Pi R_1 F D_1`.
+
+    Outputs [Re h; Im h] U + c. W has 7n parameters (`unitarygraph.parametrizations.FourierReflection`).
+    From its ``structured_from`` units on W is applied factor by factor in each step, below it is
+    multiplied out once for all steps.
+
+    Published initial values: phases U(-pi, pi), reflections, V and U Glorot uniform, modReLU bias
+    U(-0.01, 0.01), learned h0 U(-s, s) with s^2 = 3 / (2 n), c zero. Published training: RMSprop with
+    decay 0.9 at 1e-3 for all parameters alike, batches of 20.
+
+    Source: Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", ICML 2016.
+    """
+
+    defaults = MappingProxyType(
+        {
+            "optimizer": "rmsprop",
+            "optimizer.rho": 0.9,
+            "learning_rate": 1e-3,
+            "orthogonal_learning_rate": 1e-3,
+        }
+    )
+    unitary = True
+    learned_start = True
+
+    def __init__(
+        self, input_size, hidden_size, output_size, *, activation: str = "modrelu", **common
+    ):
+        super().__init__(input_size, hidden_size, output_size, activation=activation, **common)
+
+    def make_matrix(self, rng, prefix):
+        """Return the product."""
+        return FourierReflection(self.hidden_size, rng=rng, dtype=self.dtype, name=f"{prefix}W")

@@ -1,0 +1,190 @@
+"""Every model of the lineage against a NumPy reference of its paper's step (tests/lineage)."""
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from backend_modes import the_mode
+from numpy.testing import assert_allclose
+from pytensor.compile.mode import get_mode
+
+import unitarygraph as ug
+from unitarygraph import models
+from unitarygraph.training.optimizers import training_updates
+from unitarygraph.training.settings import resolve
+
+# PyTensor's sums ask JAX for float64 accumulators, and scatter what comes of it.
+pytestmark = pytest.mark.filterwarnings("ignore:scatter inputs have incompatible types")
+INPUT, HIDDEN, OUTPUT, STEPS, BATCH = 3, 8, 2, 50, 4
+NAMES = sorted(set(models.MODELS) - {"wrn"})
+REFERENCES = {
+    name: import_module(f"lineage.{name}")
+    for name in NAMES
+    if (Path(__file__).parent / "lineage" / f"{name}.py").exists()
+}
+
+
+def cases(*backends):
+    """(name, options) of all cases, or (name, options, backend); numba on scan is slow to compile."""
+    return [
+        pytest.param(
+            name,
+            options,
+            *backend,
+            id="-".join([name, *map(str, options.values()), *backend]),
+            marks=[pytest.mark.slow] * (backend == ("NUMBA",) and hasattr(reference, "SCAN")),
+        )
+        for name, reference in REFERENCES.items()
+        for options in reference.CASES
+        for backend in ([(b,) for b in backends] or [()])
+    ]
+
+
+def build(name, options, dtype="float64", rng=1):
+    return models.build(name, INPUT, HIDDEN, OUTPUT, rng=rng, dtype=dtype, **options)
+
+
+def stored(model):
+    """Values of parameters and of what else the outputs depend on, by name."""
+    return {p.name: np.array(p.get_value()) for p in (*model.params, *model.statistics)}
+
+
+def roughen(model, rng):
+    """Move flat parameters, since zeros would hide a forgotten one."""
+    for p in model.params:
+        if isinstance(p.manifold, ug.manifolds.Euclidean):
+            value = p.get_value()
+            p.set_value(value + (0.1 * rng.standard_normal(value.shape)).astype(value.dtype))
+
+
+def graph(model):
+    """Inputs, and outputs, loss and its gradients."""
+    x = pt.tensor("x", dtype=model.dtype, shape=(STEPS, BATCH, INPUT))
+    mask = pt.tensor("mask", dtype=model.dtype, shape=(STEPS, BATCH))
+    outputs = model(x, mask)
+    weights = np.random.default_rng(5).standard_normal((STEPS, BATCH, OUTPUT))
+    loss = (outputs * weights.astype(model.dtype)).sum()
+    penalty = model.penalty()
+    loss = loss if penalty is None else loss + penalty
+    return [x, mask], [outputs, loss, *pytensor.grad(loss, model.params)]
+
+
+def data(rng, dtype="float64"):
+    """Inputs, and a mask under which each sequence has another length."""
+    x = rng.standard_normal((STEPS, BATCH, INPUT))
+    lengths = [STEPS, STEPS - 1, STEPS // 2, 3]
+    mask = np.arange(STEPS)[:, None] < lengths
+    return x.astype(dtype), mask.astype(dtype)
+
+
+def test_every_model_has_a_reference():
+    assert set(REFERENCES) == set(NAMES)
+
+
+@pytest.mark.parametrize(("name", "options"), cases())
+def test_outputs_are_the_formula_and_gradients_their_slopes(name, options, rng):
+    """Fifty steps in float64: outputs by NumPy's complex arithmetic, gradients by differences."""
+    model = build(name, options)
+    roughen(model, rng)
+    inputs, results = graph(model)
+    f = pytensor.function(inputs, results, mode="FAST_COMPILE")
+    x, mask = data(rng)
+    outputs, _, *gradients = f(x, mask)
+    expected = REFERENCES[name].outputs(model, stored(model), x, mask)
+    assert_allclose(outputs, expected, atol=1e-10 * np.abs(expected).max())
+    for p, gradient in zip(model.params, gradients, strict=True):
+        value = p.get_value()
+        direction = rng.standard_normal(value.shape)
+        slope, size = (gradient * direction).sum(), np.linalg.norm(gradient)
+        h = 1e-6
+        p.set_value(value + h * direction)
+        above = f(x, mask)[1]
+        p.set_value(value - h * direction)
+        below = f(x, mask)[1]
+        p.set_value(value)
+        scale = size * np.linalg.norm(direction) + 1e-3 * abs(above)
+        assert abs((above - below) / (2 * h) - slope) < 1e-5 * scale, p.name
+
+
+@cache
+def in_double(name, options):
+    """Outputs, loss and gradients by Python in float64 of the values that float32 has."""
+    model, single = build(name, dict(options)), build(name, dict(options), "float32")
+    for p, q in zip(
+        [*model.params, *model.statistics], [*single.params, *single.statistics], strict=True
+    ):
+        p.set_value(q.get_value().astype(p.type.dtype))
+    inputs, results = graph(model)
+    f = pytensor.function(inputs, results, mode="FAST_COMPILE")
+    return f(*data(np.random.default_rng(2)))
+
+
+@pytest.mark.parametrize(("name", "options", "backend"), cases("NUMBA", "JAX"))
+def test_backends_agree_in_single_precision(name, options, backend):
+    """Outputs and gradients are those of Python in float64, to the rounding of float32."""
+    model = build(name, options, "float32")
+    inputs, results = graph(model)
+    assert {r.type.dtype for r in results} == {"float32"}
+    values = data(np.random.default_rng(2), "float32")
+    if backend == "NUMBA":
+        # Without fusion the models share what is compiled.
+        found = pytensor.function(inputs, results, mode=get_mode("NUMBA").excluding("fusion"))(
+            *values
+        )
+    else:
+        with the_mode(backend) as mode:
+            found = pytensor.function(inputs, results, mode=mode)(*values)
+    for value, reference in zip(found, in_double(name, tuple(options.items())), strict=True):
+        assert_allclose(value, reference, atol=2e-3 * np.abs(reference).max() + 1e-6)
+
+
+@pytest.mark.parametrize(("name", "options"), cases())
+def test_training_by_its_own_rules_keeps_what_is_unitary(name, options, rng):
+    """The model's own optimiser and rates on one batch, float32: the loss falls, all moves."""
+    model = build(name, options, "float32")
+    chosen = {f"model.{key}": value for key, value in options.items()}
+    settings = resolve(task="adding", model=name, assignments=chosen)
+    x = pt.tensor("x", dtype="float32", shape=(STEPS, BATCH, INPUT))
+    outputs, statistics = model.training(x)
+    loss = pt.sqr(outputs - 1).mean()
+    penalty = model.penalty()
+    loss_of_all = loss if penalty is None else loss + penalty
+    updates = training_updates(loss_of_all, model, settings.rules(), settings.training.clip)
+    step = pytensor.function([x], loss, updates=updates | statistics, mode="FAST_COMPILE")
+    after = model.post_updates()
+    post = pytensor.function([], [], updates=after, mode="FAST_COMPILE") if after else None
+    values, _ = data(rng, "float32")
+    before = stored(model)
+    losses = []
+    for _ in range(30):
+        losses.append(float(step(values)))
+        if post is not None:
+            post()
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+    for p in model.params:
+        assert p.get_value().dtype == p.type.dtype == "float32"
+        assert np.abs(p.get_value() - before[p.name]).max() > 0, f"{p.name} did not move"
+    if model.unitary:
+        for matrix in model.recurrent_matrices():
+            assert ug.unitarity(matrix) < 300 * np.finfo("float32").eps * HIDDEN
+
+
+@pytest.mark.parametrize(("name", "options"), cases())
+def test_parameter_count_is_the_published_one(name, options):
+    model = build(name, options)
+    count = REFERENCES[name].parameters(INPUT, HIDDEN, OUTPUT, **model.options)
+    assert model.free_parameters() == count
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_seed_decides_the_initial_values(name):
+    first, same, other = (
+        stored(build(name, {}, rng=seed)) for seed in (1, np.random.default_rng(1), 2)
+    )
+    assert all(np.array_equal(first[key], same[key]) for key in first)
+    assert any(not np.array_equal(first[key], other[key]) for key in first)

@@ -1,0 +1,150 @@
+"""Layers, both directions and dropout of recurrent models, and their runs."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+import scipy.linalg
+from lineage.formulas import complex_of, modrelu, read_out, skew_of, through_time
+from numpy.testing import assert_allclose
+from rich.console import Console
+
+from unitarygraph import models
+from unitarygraph.training.run import evaluate, execute, prepare
+from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.settings import resolve
+
+T, B, INPUT, HIDDEN, OUTPUT = 9, 3, 2, 4, 3
+
+pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+
+
+def built(**options):
+    return models.build("exprnn", INPUT, HIDDEN, OUTPUT, rng=2, dtype="float64", **options)
+
+
+def inputs():
+    x = pt.tensor("x", dtype="float64", shape=(T, B, INPUT))
+    return x, pt.tensor("mask", dtype="float64", shape=(T, B))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("field", ["real", "complex"])
+def test_layers_and_directions_compose(field, bidirectional, rng):
+    model = built(layers=2, bidirectional=bidirectional, field=field, init="haar")
+    x, mask = inputs()
+    data = rng.standard_normal((T, B, INPUT))
+    keep = (np.arange(T)[:, None] < [T, 5, 2]).astype(float)
+    f = pytensor.function([x, mask], model(x, mask), mode="FAST_COMPILE")
+    p = {v.name: v.get_value() for v in model.params}
+    states = data
+    for layer in ("layer0", "layer1"):
+        runs = []
+        for direction in ("forward", "backward") if bidirectional else ("",):
+            prefix = f"{layer}/{direction}/" if direction else f"{layer}/"
+            A, V = (
+                complex_of(p[prefix + k]) if field == "complex" else p[prefix + k] for k in "AV"
+            )
+            W, b = scipy.linalg.expm(skew_of(A)), p[prefix + "b"]
+            order = slice(None, None, -1) if direction == "backward" else slice(None)
+
+            def step(x_t, h, W=W, V=V, b=b):
+                return modrelu(h @ W + x_t @ V, b)
+
+            start = np.zeros(HIDDEN, W.dtype)
+            runs.append(through_time(step, states[order], keep[order], start)[order])
+        states = np.concatenate(runs, axis=-1)
+    assert_allclose(f(data, keep), read_out(p, states), atol=1e-12)
+    assert len(model.recurrent_matrices()) == 2 * (1 + bidirectional)
+    assert [v.name for v in model.orthogonal_params] == [k for k in p if k.endswith("A")]
+
+
+def test_bidirectional_outputs_know_the_future(rng):
+    x, _ = inputs()
+    data = rng.standard_normal((T, B, INPUT))
+    later = data.copy()
+    later[-1] += 1
+    for bidirectional in (False, True):
+        model = built(bidirectional=bidirectional)
+        f = pytensor.function([x], model(x), mode="FAST_COMPILE")
+        assert np.allclose(f(data)[0], f(later)[0]) != bidirectional
+
+
+def test_dropout_trains_only(rng):
+    model = built(layers=2, dropout=0.5)
+    x, _ = inputs()
+    outputs, updates = model.training(x)
+    data = rng.standard_normal((T, B, INPUT))
+    f = pytensor.function([x], outputs, updates=list(updates.items()), mode="FAST_COMPILE")
+    plain = pytensor.function([x], model(x), mode="FAST_COMPILE")
+    assert {v.name for v in updates} == {"dropout1", "dropout2"}
+    assert not np.allclose(f(data), f(data))
+    assert_allclose(plain(data), plain(data))
+    assert built().training(x)[1] == {}
+    # the same units in all steps: a dropped one's row of U has no part in any output
+    for v in updates:
+        v.set_value(np.random.default_rng(0))
+    first = f(data)
+    again = built(layers=2, dropout=0.5)
+    repeated, more = again.training(x)
+    g = pytensor.function([x], repeated, updates=list(more.items()), mode="FAST_COMPILE")
+    for v in more:
+        v.set_value(np.random.default_rng(0))
+    assert_allclose(g(data), first)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": 0}, "layers must be at least 1, got 0"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"activation": "spline"}, "activation.*modrelu.*'spline'"),
+    ],
+)
+def test_bad_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        built(**options)
+
+
+def test_a_subclass_that_says_nothing_is_told_what_it_lacks():
+    class Empty(models.RecurrentModel):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty: needs make_matrix or make_cell"):
+        Empty(2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("dtriv", {"K": 2, "M": 2, "dropout": 0.3}),
+        pytest.param("scurnn", {"layers": 2}, marks=pytest.mark.slow),
+    ],
+)
+def test_runs_resume_bit_for_bit_with_all_they_hold(model, options, tmp_path):
+    """Base points, counters, generators and three groups of optimiser state are in checkpoints."""
+    small = {"delay": 3, "length": 2, "batch": 4, "checkpoint_every": 5, "log_every": 1}
+
+    def run(path, steps):
+        chosen = small | {"steps": steps} | options
+        settings = resolve("copying", model, 6, backend="python", assignments=chosen)
+        directory = RunDirectory(path)
+        if directory.exists():
+            directory.write_settings(settings)
+        else:
+            directory.begin(settings)
+        program = prepare(settings)
+        return program, execute(directory, program, Console(quiet=True))
+
+    whole, rows = run(tmp_path / "whole", 9)
+    run(tmp_path / "parts", 4)
+    parts, _ = run(tmp_path / "parts", 9)
+    theirs = parts.values()
+    for name, value in whole.values().items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(theirs[name], value, err_msg=name)
+        else:
+            assert theirs[name].bit_generator.state == value.bit_generator.state
+    directory = RunDirectory(tmp_path / "whole")
+    _, scalars = evaluate(directory, prepare(directory.settings()), Console(quiet=True))
+    assert scalars["loss"] == pytest.approx(rows[-1]["eval_loss"], rel=1e-5)

@@ -1,0 +1,169 @@
+"""What every recurrent cell offers, and the cell of the unitary lineage."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from unitarygraph.nn.initializers import glorot_uniform
+from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.steps import run_steps
+from unitarygraph.ops.activations import ACTIVATIONS, activate
+from unitarygraph.ops.recurrence import recurrence
+from unitarygraph.ops.recurrence_numpy import KERNEL_ACTIVATIONS
+from unitarygraph.parameter import parameter
+
+
+class Cell(ABC):
+    """One recurrent layer, run in one direction: ``(T, B, m) -> (T, B, n)``.
+
+    States are ``(T, 2, B, n)`` in the complex field, and so is the input of a cell with
+    ``complex_input``, the second of two layers. A subclass makes its parameters with `add` and
+    enters its parametrisations with `use`.
+    """
+
+    def __init__(self, input_size, hidden_size, field="real", *, complex_input=False, dtype=None,
+                 prefix=""):  # fmt: skip
+        self.input_size, self.hidden_size, self.field = input_size, hidden_size, field
+        self.complex_input = complex_input
+        self.dtype = dtype or pytensor.config.floatX
+        self.prefix = prefix
+        #: the shared variables to train
+        self.params = []
+        #: those of them that are trained at the orthogonal rate
+        self.orthogonal_params = []
+        #: those of them that are phases, with a rule of their own (scuRNN)
+        self.phase_params = []
+        #: other shared variables that the states depend on
+        self.state = []
+        self._parametrizations = []
+
+    @abstractmethod
+    def __call__(self, x, mask=None):
+        """States of all steps; where ``mask`` (T, B) is 0 the state stands still."""
+
+    def add(self, name, value, manifold=None):
+        """Make a parameter of the cell's dtype, called ``prefix + name``."""
+        variable = parameter(np.asarray(value, self.dtype), manifold, name=self.prefix + name)
+        self.params.append(variable)
+        return variable
+
+    def use(self, parametrization):
+        """Enter a parametrisation's parameters as the cell's; the first is `matrix`."""
+        self._parametrizations.append(parametrization)
+        self.params.extend(parametrization.params)
+        self.orthogonal_params.extend(parametrization.orthogonal_params)
+        self.phase_params.extend(parametrization.phase_params)
+        self.state.extend(parametrization.state)
+        return parametrization
+
+    def matrix(self):
+        """Current recurrent matrix as a NumPy array, None for a cell without parametrisation."""
+        return self._parametrizations[0].value() if self._parametrizations else None
+
+    def free_parameters(self):
+        """Number of free real parameters."""
+        within = {p for w in self._parametrizations for p in w.params}
+        own = sum(p.get_value().size for p in self.params if p not in within)
+        return own + sum(w.free_parameters() for w in self._parametrizations)
+
+    def penalty(self):
+        """Sum of the parametrisations' penalties, None for none."""
+        given = [p for p in (w.penalty() for w in self._parametrizations) if p is not None]
+        return sum(given[1:], given[0]) if given else None
+
+    def post_updates(self):
+        """The parametrisations' updates after a training step."""
+        return {v: new for w in self._parametrizations for v, new in w.post_updates().items()}
+
+    def start(self, x, h0=None):
+        """First states: zeros, or the learned ``(n,)`` or ``(2, n)`` h0 for every sample."""
+        batch = x.shape[-2] if x.type.shape[-2] is None else x.type.shape[-2]
+        lead = (2,) if self.field == "complex" else ()
+        shape = (*lead, batch, self.hidden_size)
+        if h0 is None:
+            return pt.zeros(shape, dtype=x.type.dtype)
+        return pt.broadcast_to(pt.expand_dims(h0, -2), shape)
+
+
+class RecurrentCell(Cell):
+    r"""h_t = f(h_{t-1} W + x_t V), W by a parametrisation: the cell of the unitary lineage.
+
+    Parameters
+    ----------
+    parametrization : W; its size and field are the cell's
+    input_size : m
+    activation : a name in `unitarygraph.nn.ACTIVATIONS`. modReLU has the trained bias b ``(n,)``
+        in it; with others b ``(n,)`` or ``(2, n)`` is added to x V
+    kernel : first value of V, a function ``(rng, (m, n), planes)`` (`unitarygraph.nn.initializers`)
+    bias_range : b is drawn from U(-bias_range, bias_range)
+    learned_start : whether h_0 is trained, from U(-s, s) with :math:`s^2 = 3/(2n)` (uRNN); else zero
+    structured : True, one `apply` of the parametrisation a step; False, W made once and all steps
+        in one Op (`unitarygraph.recurrence`); None, what `prefers_structure` of it says
+    complex_input, prefix : as `Cell`
+    rng : NumPy Generator or seed
+
+    Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrisation says.
+    """
+
+    def __init__(
+        self,
+        parametrization,
+        input_size,
+        *,
+        activation="modrelu",
+        kernel=glorot_uniform,
+        bias_range=0.01,
+        learned_start=False,
+        structured=None,
+        complex_input=False,
+        rng=0,
+        prefix="",
+    ):
+        n, field = parametrization.n, parametrization.field
+        super().__init__(
+            input_size,
+            n,
+            field,
+            complex_input=complex_input,
+            dtype=parametrization.dtype,
+            prefix=prefix,
+        )
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}"
+            )
+        rng = np.random.default_rng(rng)
+        self.activation = activation
+        self.parametrization = self.use(parametrization)
+        if structured is None:
+            structured = parametrization.prefers_structure()
+        self.structured = structured
+        planes = 2 if field == "complex" else 1
+        lead = (2,) if planes == 2 else ()
+        self.kernel = self.add("V", kernel(rng, (input_size, n), planes))
+        shape = (n,) if activation == "modrelu" else (*lead, n)
+        self.bias = self.add("b", rng.uniform(-bias_range, bias_range, shape))
+        self.h0 = None
+        if learned_start:
+            scale = np.sqrt(3 / (2 * n))
+            self.h0 = self.add("h0", rng.uniform(-scale, scale, (*lead, n)))
+
+    def __call__(self, x, mask=None):
+        drive = drive_of(x, self.kernel)
+        bias = self.bias
+        if self.activation != "modrelu":
+            drive, bias = drive + pt.expand_dims(bias, -2), None
+        start = self.start(x, self.h0)
+        if not self.structured and self.activation in KERNEL_ACTIVATIONS:
+            W = self.parametrization()
+            return recurrence(drive, W, start, bias, activation=self.activation, mask=mask)
+        matrices = self.parametrization.matrices
+        W = [] if self.structured else [self.parametrization()]
+
+        def step(drive_t, h, *fixed):
+            turned = matrices.matmul(h, fixed[0]) if W else self.parametrization.apply(h)
+            return activate(self.activation, turned + drive_t, bias, self.field)
+
+        return run_steps(step, [drive], [start], W, mask)[0]

@@ -1,0 +1,157 @@
+"""Complex gated recurrent unit: real gates of complex numbers around a unitary matrix."""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.nn.cell import Cell
+from unitarygraph.nn.initializers import glorot_uniform
+from unitarygraph.nn.steps import run_steps
+from unitarygraph.ops.activations import ACTIVATIONS, activate
+
+
+class CGRNNCell(Cell):
+    r"""Complex states under two real gates:
+
+    .. math:: h_t = z \circ f((r \circ h_{t-1}) W + x_t V + b) + (1 - z) \circ h_{t-1}
+
+    With ``gates=2`` each gate has a complex pre-activation of its own, of which it weighs real and
+    imaginary part, :math:`\alpha = \sigma(a)` a number for each gate:
+
+    .. math::
+        p_r = h_{t-1} W_r + x_t V_r + b_r, \quad
+        r = \sigma(\alpha_r \mathrm{Re}\,p_r + (1 - \alpha_r)\,\mathrm{Im}\,p_r),
+
+    z likewise. With ``gates=1`` both are of one pre-activation:
+    :math:`r = \sigma(\mathrm{Re}\,p), z = \sigma(\mathrm{Im}\,p)`. At z = 1 the state is new, where
+    in a GRU it is the old one.
+
+    Parameters are ``V`` ``(2, m, n)``, ``b`` ``(2, n)``, ``V_g`` ``(2, m, kn)``, ``W_g``
+    ``(2, n, kn)``, ``b_g`` ``(2, kn)`` of k gates (in the order r, z), ``a`` ``(2,)`` if k = 2, and
+    f's ``offset`` ``(n,)`` (modReLU's b) or ``m`` (Hirose's): 2(1 + k)(mn + n) + 2kn^2 + 2(k - 1) + n
+    (Hirose: 1) and those of W. States ``(T, 2, B, n)``, at first zero. A step is a product of
+    ``(B, 2n)`` with ``(2n, n)`` for each gate, whose weights are mixed before, and one with
+    ``(2n, 2n)`` for W.
+
+    V, V_g and W_g start Glorot uniform, plane by plane, b at zero, both planes of b_g at
+    `gate_bias`, a at zero (:math:`\alpha = 1/2`), the offset from U(-0.01, 0.01), m from U(0.9, 1.1).
+
+    Parameters
+    ----------
+    parametrization : W, complex; its size is the cell's
+    input_size : m
+    gates : 2 or 1
+    activation : f, a name in `unitarygraph.nn.ACTIVATIONS`
+    gate_bias : first value of b_g; 4 opens both gates, as the authors do where W is unitary
+    train_mixture : whether a is trained
+    complex_input, prefix : as `Cell`
+    rng : NumPy Generator or seed
+
+    Raises ValueError for a real parametrisation, other numbers of gates or an unknown activation.
+
+    Source: Wolter and Yao (2018), "Complex gated recurrent neural networks"; one gate and the ranges
+    of a and m as in their code.
+    """
+
+    def __init__(
+        self,
+        parametrization,
+        input_size,
+        *,
+        gates=2,
+        activation="modrelu",
+        gate_bias=4.0,
+        train_mixture=True,
+        complex_input=False,
+        rng=0,
+        prefix="",
+    ):
+        n, field = parametrization.n, parametrization.field
+        if field != "complex":
+            raise ValueError(f"CGRNNCell: parametrization must be complex, got field {field!r}")
+        if gates not in (1, 2):
+            raise ValueError(f"gates must be 1 or 2, got {gates!r}")
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}"
+            )
+        super().__init__(
+            input_size,
+            n,
+            field,
+            complex_input=complex_input,
+            dtype=parametrization.dtype,
+            prefix=prefix,
+        )
+        rng = np.random.default_rng(rng)
+        self.gates, self.activation = gates, activation
+        self.parametrization = self.use(parametrization)
+        self.kernel = self.add("V", glorot_uniform(rng, (input_size, n), planes=2))
+        self.bias = self.add("b", np.zeros((2, n)))
+        # Glorot's range is that of each gate's own matrix.
+        kernels, weights = (
+            np.concatenate([glorot_uniform(rng, (rows, n), planes=2) for _ in range(gates)], axis=2)
+            for rows in (input_size, n)
+        )
+        self.gate_kernel, self.gate_weight = self.add("V_g", kernels), self.add("W_g", weights)
+        self.gate_bias = self.add("b_g", np.full((2, gates * n), gate_bias))
+        self.mixture = np.zeros(2, self.dtype)
+        if gates == 2 and train_mixture:
+            self.mixture = self.add("a", self.mixture)
+        self.offset = self.scale = None
+        if activation == "modrelu":
+            self.offset = self.add("offset", rng.uniform(-0.01, 0.01, n))
+        elif activation == "hirose":
+            self.scale = self.add("m", rng.uniform(0.9, 1.1))
+
+    def __call__(self, x, mask=None):
+        n = self.hidden_size
+        # The planes lie side by side, (B, 2n), so that a complex product is one real product.
+        T, B = (x.shape[i] if x.type.shape[i] is None else x.type.shape[i] for i in (0, -2))
+        rows = x
+        if x.type.ndim == 4:
+            rows = pt.reshape(x.transpose(0, 2, 1, 3), (T, B, 2 * self.input_size))
+
+        def drive(kernel, bias):
+            kernel = kernel if x.type.ndim == 4 else kernel[: self.input_size]
+            return pt.tensordot(rows, kernel, axes=[[2], [0]]) + bias
+
+        kernels, biases = self.gated(self.gate_kernel), self.gated(self.gate_bias[:, None])
+        drives = [drive(V, b[0]) for V, b in zip(kernels, biases, strict=True)]
+        drives.append(drive(real_form(self.kernel), self.bias.flatten()))
+        weights = [*self.gated(self.gate_weight), real_form(self.parametrization())]
+
+        def step(drive_r, drive_z, drive_p, h, W_r, W_z, W):
+            r, z = pt.sigmoid(pt.dot(h, W_r) + drive_r), pt.sigmoid(pt.dot(h, W_z) + drive_z)
+            h, r, z = pt.reshape(h, (B, 2, n)), r[:, None, :], z[:, None, :]
+            p = pt.dot(pt.reshape(r * h, (B, 2 * n)), W) + drive_p
+            f = self.activated(pt.reshape(p, (B, 2, n)).transpose(1, 0, 2)).transpose(1, 0, 2)
+            return pt.reshape(z * f + (1 - z) * h, (B, 2 * n))
+
+        start = pt.zeros((B, 2 * n), dtype=drives[0].type.dtype)
+        states = run_steps(step, drives, [start], weights, mask)[0]
+        return pt.reshape(states, (T, B, 2, n)).transpose(0, 2, 1, 3)
+
+    def gated(self, A):
+        """From A ``(2, m, kn)`` two real ``(2m, n)``: from [Re x, Im x] to what r and z see of it."""
+        n = self.hidden_size
+        R = real_form(A)
+        real, imaginary = R[:, : self.gates * n], R[:, self.gates * n :]
+        if self.gates == 1:
+            return real, imaginary
+        alpha = pt.sigmoid(self.mixture)
+        halves = (slice(n), slice(n, 2 * n))
+        return tuple(
+            alpha[k] * real[:, half] + (1 - alpha[k]) * imaginary[:, half]
+            for k, half in enumerate(halves)
+        )
+
+    def activated(self, p):
+        """Return f of the stacked p."""
+        options = {} if self.scale is None else {"m": self.scale}
+        return activate(self.activation, p, self.offset, "complex", **options)
+
+
+def real_form(A):
+    """``[[Re A, Im A], [-Im A, Re A]]``: it takes rows [Re x, Im x] to [Re xA, Im xA]."""
+    upper = pt.concatenate([A[0], A[1]], axis=1)
+    return pt.concatenate([upper, pt.concatenate([-A[1], A[0]], axis=1)])

@@ -1,0 +1,75 @@
+"""Gated orthogonal recurrent unit: gates around an orthogonal matrix."""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.nn.cell import Cell
+from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.steps import run_steps
+from unitarygraph.ops.activations import modrelu
+
+
+class GORUCell(Cell):
+    r"""Gates r and z, the two blocks of columns of a logistic function, and a candidate c:
+
+    .. math::
+        (r, z) &= \sigma(h_{t-1} W_g + x_t V_g + b_g), \\
+        c &= \mathrm{modReLU}(r \circ (h_{t-1} W) + x_t V_c;\, b), \\
+        h_t &= z \circ h_{t-1} + (1 - z) \circ c,
+
+    W orthogonal by a parametrisation. The gate r comes after W, where a GRU has it before. The
+    parameter ``V`` ``(m, 3n)`` is :math:`[V_g, V_c]`, ``W_g`` ``(n, 2n)``, ``b_g`` ``(2n,)``, ``b``
+    ``(n,)``: 3mn + 2n^2 + 3n parameters and those of W. Real states ``(T, B, n)``, at first zero. V
+    and W_g start from U(-0.01, 0.01), b_g at `gate_bias`, b at 0.01.
+
+    Parameters
+    ----------
+    parametrization : W, real; its size is the cell's
+    input_size : m
+    gate_bias : first value of b_g; the published code sets that of r alone
+    structured : True, one `apply` of the parametrisation a step; False, W made once, and one
+        product a step with [W_g, W]; None, what `prefers_structure` of it says
+    rng : NumPy Generator or seed
+    prefix : as `Cell`
+
+    Raises ValueError for a complex parametrisation.
+
+    Source: Jing et al. (2017), "Gated orthogonal recurrent units: on learning to forget", and their
+    code for the initial values.
+    """
+
+    def __init__(
+        self, parametrization, input_size, *, gate_bias=2.0, structured=None, rng=0, prefix=""
+    ):
+        n, dtype = parametrization.n, parametrization.dtype
+        if parametrization.field != "real":
+            raise ValueError(
+                f"GORUCell: parametrization must be real, got field {parametrization.field!r}"
+            )
+        super().__init__(input_size, n, dtype=dtype, prefix=prefix)
+        rng = np.random.default_rng(rng)
+        self.parametrization = self.use(parametrization)
+        if structured is None:
+            structured = parametrization.prefers_structure()
+        self.structured = structured
+        self.kernel = self.add("V", rng.uniform(-0.01, 0.01, (input_size, 3 * n)))
+        self.gate_weight = self.add("W_g", rng.uniform(-0.01, 0.01, (n, 2 * n)))
+        self.gate_bias = self.add("b_g", np.full(2 * n, gate_bias))
+        self.bias = self.add("b", np.full(n, 0.01))
+
+    def __call__(self, x, mask=None):
+        n = self.hidden_size
+        drive = drive_of(x, self.kernel)
+        weights = [self.gate_weight]
+        if not self.structured:
+            weights = [pt.concatenate([self.gate_weight, self.parametrization()], axis=1)]
+
+        def step(drive_t, h, *weights):
+            products = pt.dot(h, weights[0])
+            turned = self.parametrization.apply(h) if self.structured else products[:, 2 * n :]
+            gates = pt.sigmoid(products[:, : 2 * n] + drive_t[:, : 2 * n] + self.gate_bias)
+            r, z = gates[:, :n], gates[:, n:]
+            c = modrelu(r * turned + drive_t[:, 2 * n :], self.bias, "real")
+            return z * h + (1 - z) * c
+
+        return run_steps(step, [drive], [self.start(x)], weights, mask)[0]

@@ -1,0 +1,57 @@
+"""Gated recurrent unit, a gated baseline."""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.nn.cell import Cell
+from unitarygraph.nn.initializers import glorot_uniform, haar
+from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.steps import run_steps
+
+
+class GRUCell(Cell):
+    r"""Gates r and z, the two blocks of columns of a logistic function, and a candidate c:
+
+    .. math::
+        (r, z) &= \sigma(h_{t-1} W_g + x_t V_g + b_g), \\
+        c &= \tanh((r \circ h_{t-1}) W + x_t V_c + b_c), \\
+        h_t &= z \circ h_{t-1} + (1 - z) \circ c.
+
+    The parameter ``V`` ``(m, 3n)`` is :math:`[V_g, V_c]`, ``b`` ``(3n,)`` :math:`[b_g, b_c]`,
+    ``W_g`` ``(n, 2n)`` and ``W`` ``(n, n)``: 3n(m + n + 1) parameters; a step is a product with each
+    of the last two. Real states ``(T, B, n)``. V starts Glorot uniform, W and W_g Haar-orthogonal,
+    block by block, the first state at zero; b, which the paper leaves out, is `gate_bias` for both
+    gates and zero for c.
+
+    Parameters
+    ----------
+    input_size, hidden_size : m, n
+    gate_bias : first value of b_g
+    rng : NumPy Generator or seed
+    dtype, prefix : as `Cell`
+
+    Source: Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder".
+    """
+
+    def __init__(self, input_size, hidden_size, *, gate_bias=0.0, rng=0, dtype=None, prefix=""):
+        super().__init__(input_size, hidden_size, dtype=dtype, prefix=prefix)
+        rng, n = np.random.default_rng(rng), hidden_size
+        inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(3)]
+        *gates, candidate = (haar(rng, n, "real") for _ in range(3))
+        self.kernel = self.add("V", np.concatenate(inputs, axis=1))
+        self.gate_weight = self.add("W_g", np.concatenate(gates, axis=1))
+        self.weight = self.add("W", candidate)
+        self.bias = self.add("b", np.repeat([gate_bias, gate_bias, 0], n))
+
+    def __call__(self, x, mask=None):
+        n = self.hidden_size
+        drive = drive_of(x, self.kernel) + self.bias
+
+        def step(drive_t, h, W_g, W):
+            gates = pt.sigmoid(pt.dot(h, W_g) + drive_t[:, : 2 * n])
+            r, z = gates[:, :n], gates[:, n:]
+            c = pt.tanh(pt.dot(r * h, W) + drive_t[:, 2 * n :])
+            return z * h + (1 - z) * c
+
+        weights = [self.gate_weight, self.weight]
+        return run_steps(step, [drive], [self.start(x)], weights, mask)[0]

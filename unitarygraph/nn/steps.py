@@ -1,0 +1,43 @@
+"""Cells step by step: one function a time step, in `pytensor.scan`."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+
+def run_steps(step, sequences, starts, parameters=(), mask=None):
+    """Run ``step(*sequences at t, *states, *parameters) -> new states`` through time.
+
+    Parameters
+    ----------
+    step : returns one new state, or a list of as many as there are starts
+    sequences : arrays whose first axis is time; T >= 1
+    starts : first states, ``(B, n)`` or stacked ``(2, B, n)``
+    parameters : what is the same in every step, computed once. Shared variables need not be named.
+    mask : ``(T, B)`` or None; where 0, all states stand still
+
+    Returns a list with the states of all steps, ``(T, ...)``, one for each start.
+    """
+    count = len(sequences)
+    masked = mask is not None
+
+    def held(*arguments):
+        keep, arguments = (arguments[0], arguments[1:]) if masked else (None, arguments)
+        old = arguments[count : count + len(starts)]
+        new = step(*arguments)
+        new = list(new) if isinstance(new, list | tuple) else [new]
+        return [hold(keep, *pair) for pair in zip(new, old, strict=True)] if masked else new
+
+    states = pytensor.scan(
+        held,
+        sequences=[mask, *sequences] if masked else list(sequences),
+        outputs_info=list(starts),
+        non_sequences=list(parameters),
+        return_updates=False,
+    )
+    return list(states) if isinstance(states, list | tuple) else [states]
+
+
+def hold(mask, new, old):
+    """``new``, ``(B, n)`` or ``(2, B, n)``, where mask ``(B,)`` is not 0, and ``old`` elsewhere."""
+    return pt.switch(pt.neq(mask, np.int8(0))[:, None], new, old)

@@ -1,0 +1,86 @@
+"""Gradient of the diagonal recurrence in its eigenvalues: one sum over all steps and samples."""
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_type
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+
+from unitarygraph.stacked.algebra import conj, mul
+from unitarygraph.stacked.layout import to_complex
+from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+
+
+class DiagonalOverlap(Op):
+    r""":math:`\sum_{t, b} \overline{h_{t-1, b}} \circ p_{t, b}` over the t where the mask is 1.
+
+    Inputs ``(states, h0, p, mask)``: ``(T, 2, B, n)``, ``(2, B, n)``, ``(T, 2, B, n)``, ``(T, B)``,
+    the mask empty unless ``masked``; result ``(2, n)``. With ``reverse`` it is h of step t + 1 that
+    meets p, h0 following the last. In place of an array of products, which takes longer to write
+    than the recurrence to run; the sum over steps runs in double precision.
+    """
+
+    __props__ = ("masked", "reverse")
+
+    def __init__(self, masked, reverse=False):
+        self.masked = masked
+        self.reverse = reverse
+
+    def make_node(self, *inputs):
+        inputs = [pt.as_tensor_variable(v) for v in inputs]
+        states = inputs[0].type
+        return Apply(self, inputs, [pt.tensor(dtype=states.dtype, shape=(2, states.shape[-1]))])
+
+    def perform(self, node, inputs, output_storage):
+        states, h0, p, mask = inputs
+        h = to_complex(h0)
+        total = np.zeros(h.shape[-1], "complex128")
+        steps = range(len(states))
+        with np.errstate(all="ignore"):
+            for t in reversed(steps) if self.reverse else steps:
+                where = mask[t][:, None] if self.masked else True
+                total += np.sum(h.conj() * to_complex(p[t]), axis=0, where=where)
+                h = to_complex(states[t])
+        output_storage[0][0] = np.stack([total.real, total.imag]).astype(states.dtype)
+
+    def infer_shape(self, *args):
+        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
+        return [(2, args[-1][0][-1])]
+
+    def connection_pattern(self, node):
+        return [[True], [True], [True], [False]]
+
+    def pullback(self, inputs, outputs, cotangents):
+        """By g: conj(g) o p goes to the states before, g o h to p."""
+        states, h0, p, mask = inputs
+        g = cotangents[0].astype(outputs[0].type.dtype)[:, None, :]
+        before = self._masked(mul(p, conj(g)), mask)
+        # The last state of all is read by no step.
+        nobody = pt.zeros_like(before[:1])
+        ends = [nobody, before[:-1]] if self.reverse else [before[1:], nobody]
+        h0_bar = before[slice(-1, None) if self.reverse else slice(None, 1)].sum(axis=0)
+        p_bar = self._masked(mul(states_before(states, h0, self.reverse), g), mask)
+        return [pt.concatenate(ends, axis=0), h0_bar, p_bar, disconnected_type()]
+
+    def pushforward(self, inputs, outputs, tangents):
+        """Bilinear in (states, h0) and p."""
+        states, h0, p, mask = inputs
+        s_dot, h_dot, p_dot = (t if is_connected(t) else None for t in tangents[:3])
+        terms = []
+        if s_dot is not None or h_dot is not None:
+            s_dot = pt.zeros_like(states) if s_dot is None else s_dot
+            h_dot = pt.zeros_like(h0) if h_dot is None else h_dot
+            terms.append(self(s_dot, h_dot, p, mask))
+        if p_dot is not None:
+            terms.append(self(states, h0, p_dot, mask))
+        return [sum_or_disconnected(terms)]
+
+    def _masked(self, x, mask):
+        return pt.switch(mask[:, None, :, None], x, 0) if self.masked else x
+
+
+def states_before(states, h0, reverse=False):
+    """The state that each step reads, ``(T, 2, B, n)``."""
+    if reverse:
+        return pt.concatenate([states, h0[None]], axis=0)[1:]
+    return pt.concatenate([h0[None], states], axis=0)[:-1]

@@ -1,0 +1,201 @@
+"""The linear recurrence h_t = lambda o h_{t-1} + drive_t with a diagonal matrix."""
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_type
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+
+from unitarygraph.ops.diagonal_overlap import DiagonalOverlap, states_before
+from unitarygraph.ops.recurrence_grad import cast_like, nothing
+from unitarygraph.stacked.algebra import conj, mul
+from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+
+NAMES = ("drive", "eigenvalues", "h0", "mask")
+AXES = (("T", 2, "B", "n"), (2, "n"), (2, "B", "n"), ("T", "B"))
+
+
+def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
+    r"""States of :math:`h_t = \lambda \circ h_{t-1} + \text{drive}_t`, t = 1 ... T, all complex.
+
+    ===========  ==================
+    argument     stacked shape
+    ===========  ==================
+    drive        ``(T, 2, B, n)``
+    eigenvalues  ``(2, n)``
+    h0           ``(2, B, n)``
+    mask         ``(T, B)``
+    result       ``(T, 2, B, n)``
+    ===========  ==================
+
+    One dtype for all, float32 or float64, is the result's. O(T B n): each number is read and written
+    once by the CPU's kernel; JAX and PyTorch run a parallel scan of logarithmic depth on
+    accelerators (Blelloch, 1990), as the recurrence is linear.
+
+    Parameters
+    ----------
+    h0
+        By default zero.
+    mask
+        Booleans or numbers; where 0, the state is carried over unchanged, and ``drive`` may hold
+        anything. No gradient.
+    reverse
+        Whether to run backward in time, :math:`h_t = \lambda \circ h_{t+1} + \text{drive}_t`, from h0
+        after the last step.
+
+    Raises
+    ------
+    ValueError
+        For shapes that disagree; when the graph is built if they are known then, else at run time.
+    TypeError
+        For dtypes that are mixed or not floating point.
+
+    Notes
+    -----
+    Gradients of any order: that of drive is the same recurrence in reversed time with the conjugate
+    eigenvalues.
+    """
+    drive, eigenvalues = pt.as_tensor_variable(drive), pt.as_tensor_variable(eigenvalues)
+    if h0 is None:
+        if drive.type.ndim != 4:
+            raise ValueError(
+                f"diagonal_recurrence: drive must be (T, 2, B, n), got shape {drive.type.shape}"
+            )
+        B, n = (
+            drive.shape[i] if drive.type.shape[i] is None else drive.type.shape[i] for i in (2, 3)
+        )
+        h0 = pt.zeros((2, B, n), dtype=drive.type.dtype)
+    if mask is None:
+        return DiagonalRecurrence(False, reverse)(drive, eigenvalues, h0, nothing(2, "bool"))
+    mask = pt.neq(mask, 0)
+    recurrence = DiagonalRecurrence(True, reverse)
+    recurrence.make_node(drive, eigenvalues, h0, mask)  # refuses wrong shapes by their names
+    return recurrence(pt.switch(mask[:, None, :, None], drive, 0), eigenvalues, h0, mask)
+
+
+class DiagonalRecurrence(Op):
+    r""":math:`h_t = a_t \circ h_{t-1} + d_t`; with a mask :math:`a_t` is 1 where it is 0, else lambda.
+
+    Inputs ``(drive, eigenvalues, h0, mask)``, the mask empty unless ``masked``; it decides about
+    :math:`a_t` alone. With ``reverse`` time runs the other way: :math:`h_t = a_t h_{t+1} + d_t`, h0
+    being the state after the last. Shapes and errors as `diagonal_recurrence`.
+    """
+
+    __props__ = ("masked", "reverse")
+
+    def __init__(self, masked, reverse=False):
+        self.masked = masked
+        self.reverse = reverse
+
+    def make_node(self, *inputs):
+        inputs = [pt.as_tensor_variable(v) for v in inputs]
+        dtypes = [v.type.dtype for v in inputs[:3]]
+        if set(dtypes) not in ({"float32"}, {"float64"}):
+            raise TypeError(
+                "diagonal_recurrence: drive, eigenvalues and h0 must have one dtype, float32 or "
+                f"float64, got {', '.join(dtypes)}"
+            )
+        if inputs[3].type.dtype != "bool":
+            raise TypeError("diagonal_recurrence: mask must be bool inside the Op")
+        sizes = self.sizes([v.type.shape for v in inputs])
+        shape = (sizes["T"], 2, sizes["B"], sizes["n"])
+        return Apply(self, inputs, [pt.tensor(dtype=dtypes[0], shape=shape)])
+
+    def sizes(self, shapes):
+        """T, B and n from the inputs' shapes, None where unknown; refuses shapes that disagree."""
+        sizes = {"T": None, "B": None, "n": None}
+        for name, axes, shape in list(zip(NAMES, AXES, shapes, strict=True))[: 3 + self.masked]:
+            wanted = [sizes.get(axis, axis) for axis in axes]
+            if len(axes) != len(shape) or any(
+                None not in (want, size) and want != size
+                for want, size in zip(wanted, shape, strict=True)
+            ):
+                known = ", ".join(f"{k} = {v}" for k, v in sizes.items() if v is not None)
+                raise ValueError(
+                    f"diagonal_recurrence: {name} must be ({', '.join(map(str, axes))})"
+                    f"{' with ' + known if known else ''}, got shape {tuple(shape)}"
+                )
+            found = zip(axes, shape, strict=True)
+            sizes |= {axis: size for axis, size in found if axis in sizes and size is not None}
+        return sizes
+
+    def perform(self, node, inputs, output_storage):
+        self.sizes([v.shape for v in inputs])
+        drive, eigenvalues, h0, mask = inputs
+        a, b = eigenvalues
+        x, y = h0
+        states = np.empty(drive.shape, drive.dtype)
+        product = np.empty_like(x)
+        steps = range(len(drive))
+        with np.errstate(all="ignore"):
+            for t in reversed(steps) if self.reverse else steps:
+                if self.masked:
+                    keep = mask[t][:, None]
+                    a, b = np.where(keep, eigenvalues[0], 1), np.where(keep, eigenvalues[1], 0)
+                u, v = states[t]
+                np.multiply(x, a, out=u)
+                u -= np.multiply(y, b, out=product)
+                u += drive[t, 0]
+                np.multiply(y, a, out=v)
+                v += np.multiply(x, b, out=product)
+                v += drive[t, 1]
+                x, y = u, v
+        output_storage[0][0] = states
+
+    def infer_shape(self, *args):
+        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
+        return [args[-1][0]]
+
+    def connection_pattern(self, node):
+        return [[True], [True], [True], [False]]
+
+    def pullback(self, inputs, outputs, cotangents):
+        r"""With :math:`p_t = \bar h_t + \bar a_{t+1} p_{t+1}`, the same recurrence backward in time:
+
+        .. math:: \bar d_t = p_t, \quad \bar h_0 = \bar a_1 p_1, \quad
+                  \bar\lambda = \sum_t \overline{h_{t-1}} \circ p_t \text{ (where the mask is 1)}.
+        """
+        _, eigenvalues, h0, mask = inputs
+        adjoint = conj(eigenvalues)
+        p = DiagonalRecurrence(self.masked, not self.reverse)(
+            cast_like(cotangents[0], outputs[0]), adjoint, pt.zeros_like(h0), self._later(mask)
+        )
+        first = p[self._first]
+        h0_bar = self._turn(first, adjoint, mask[self._first]).sum(axis=0)
+        overlap = DiagonalOverlap(self.masked, self.reverse)(outputs[0], h0, p, mask)
+        return [p, overlap, h0_bar, disconnected_type()]
+
+    def pushforward(self, inputs, outputs, tangents):
+        """The same recurrence, driven by the tangents."""
+        _, eigenvalues, h0, mask = inputs
+        d_dot, l_dot, h0_dot = (
+            cast_like(dot, x) if is_connected(dot) else None
+            for dot, x in zip(tangents[:3], inputs[:3], strict=True)
+        )
+        terms = [] if d_dot is None else [d_dot]
+        if l_dot is not None:
+            step = mul(states_before(outputs[0], h0, self.reverse), l_dot[:, None, :])
+            terms.append(pt.switch(mask[:, None, :, None], step, 0) if self.masked else step)
+        if h0_dot is None:
+            if not terms:
+                return [disconnected_type()]
+            h0_dot = pt.zeros_like(h0)
+        drive = sum_or_disconnected(terms) if terms else pt.zeros_like(outputs[0])
+        return [self(drive, eigenvalues, h0_dot, mask)]
+
+    @property
+    def _first(self):
+        """The step that reads h0, none if T = 0."""
+        return slice(-1, None) if self.reverse else slice(None, 1)
+
+    def _later(self, mask):
+        """The mask of the step that reads each state; of the last, which none reads, its own."""
+        if not self.masked:
+            return mask
+        parts = [mask[:1], mask[:-1]] if self.reverse else [mask[1:], mask[-1:]]
+        return pt.concatenate(parts, axis=0)
+
+    def _turn(self, h, eigenvalues, mask):
+        """What a step makes of states ``(t, 2, B, n)``."""
+        turned = mul(h, eigenvalues[:, None, :])
+        return pt.switch(mask[:, None, :, None], turned, h) if self.masked else turned

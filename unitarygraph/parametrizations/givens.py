@@ -1,0 +1,132 @@
+"""Unitary matrices as layers of Givens rotations."""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.ops.rotations import STYLES, rotations
+from unitarygraph.parameter import parameter
+from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.parametrizations.clements import rotations_of
+from unitarygraph.parametrizations.inverse import special_matrix, unitary_matrix
+from unitarygraph.stacked.algebra import mul, stack
+
+
+class Givens(Parametrization):
+    r""":math:`W = F_1 F_2 \cdots F_L D`, as h W: L layers of rotations of pairs, and phases (EUNN).
+
+    :math:`D = \mathrm{diag}(e^{i\omega})`, which a state meets last; the layers are those of
+    `unitarygraph.rotations`, with blocks :math:`\begin{pmatrix} e^{i\phi}\cos\theta &
+    -e^{i\phi}\sin\theta \\ \sin\theta & \cos\theta \end{pmatrix}` at the pairs of neighbours (0,1),
+    (2,3), ... and (1,2), (3,4), ... in turn (``style="tunable"``), or at pairs at the distances
+    n/2, n/4, ..., 1 (``"fft"``). In the real field there are no phi and omega: rotations as in the
+    GORU.
+
+    Parameters: theta and phi ``(L, n // 2)``, omega ``(n,)``, together L n + n for even n, L (n-1) + n
+    for odd n; half of that in theta alone, in the real field. In the second layer and each second one
+    after it an even n has one pair less, whose angles are stored and not read
+    (`free_parameters` leaves them out). The FFT form has L = log2 n. `apply` costs O(L n) for
+    each row, W is that of the identity's rows, O(L n^2). L = n reaches all of U(n) (real: SO(n)), with
+    exactly n^2 parameters that are read, and `set_value` is the inverse map.
+
+    ``diagonal="first"`` is :math:`D F_1 \cdots F_L`, the published formula read as a product with rows.
+    The phases of :math:`F_1` stand beside those of D there and none behind the last rotations, so that
+    L = n does not reach all of U(n): 3 of 4 dimensions at n = 2, 13 of 16 at n = 4.
+
+    Parameters
+    ----------
+    n : int; a power of 2 for the FFT form
+    capacity : L, of the tunable form, at least 1; published: even numbers, 2 the smallest. The FFT
+        form has its own and ignores it.
+    style : "tunable" or "fft"
+    diagonal : "last" or "first"
+    field : "complex" or "real"
+    rng : seed or numpy Generator; angles are drawn from U(-pi, pi), as published
+    dtype : "float32" or "float64", by default ``pytensor.config.floatX``
+    name : the params are ``<name>/theta``, ``<name>/phi`` and ``<name>/omega``
+
+    Raises ValueError for styles, capacities and n that there are not. Sources: Jing et al. (2017),
+    "Tunable efficient unitary neural networks (EUNN) and their application to RNNs", and, real,
+    "Gated orthogonal recurrent units".
+    """
+
+    #: `apply` in each step is taken to be faster than W made once from this n on, and from so many
+    #: times L on (docs/structured.md says how that was found)
+    structured_from = 1024
+    structured_from_layers = 256
+
+    def __init__(
+        self,
+        n,
+        capacity=2,
+        style="tunable",
+        diagonal="last",
+        field="complex",
+        rng=0,
+        dtype=None,
+        name="W",
+    ):
+        super().__init__(n, field, dtype)
+        if style not in STYLES:
+            raise ValueError(f"style: expected one of {', '.join(STYLES)}, got {style!r}")
+        if style == "fft":
+            if n & (n - 1):
+                raise ValueError(f"Givens: style 'fft' needs n a power of 2, got n = {n}")
+            capacity = n.bit_length() - 1
+        elif not isinstance(capacity, int | np.integer) or capacity < 1:
+            raise ValueError(f"capacity: expected an integer of at least 1, got {capacity!r}")
+        if diagonal not in ("last", "first"):
+            raise ValueError(f"diagonal: expected 'last' or 'first', got {diagonal!r}")
+        self.capacity, self.style, self.diagonal = int(capacity), style, diagonal
+        rng = np.random.default_rng(rng)
+        shapes = {"theta": (self.capacity, n // 2)}
+        if field == "complex":
+            shapes |= {"phi": shapes["theta"], "omega": (n,)}
+        self.params = [
+            parameter(rng.uniform(-np.pi, np.pi, shape).astype(self.dtype), name=f"{name}/{key}")
+            for key, shape in shapes.items()
+        ]
+
+    def __call__(self):
+        return self.apply(self.matrices.eye(self.n, self.dtype))
+
+    def apply(self, h):
+        theta, *rest = self.params
+        if not rest:
+            return rotations(h, theta, style=self.style)
+        phi, omega = rest
+        D = stack(pt.cos(omega)[None, :], pt.sin(omega)[None, :])
+        if self.diagonal == "first":
+            return rotations(mul(h, D), theta, phi, style=self.style)
+        return mul(rotations(h, theta, phi, style=self.style), D)
+
+    def set_value(self, W):
+        """Set the angles by elimination (`clements.rotations_of`), for the tunable form with L >= n.
+
+        Layers beyond n become the identity. Raises ValueError for a W that is not unitary (real: of
+        SO(n)), NotImplementedError for what does not reach all of U(n): other forms, fewer layers, D
+        first.
+        """
+        who = "Givens.set_value"
+        complete = self.style == "tunable" and self.capacity >= self.n
+        if not complete or (self.diagonal == "first" and self.field == "complex"):
+            raise NotImplementedError(
+                f"{who}: has no inverse map for style {self.style!r}, {self.capacity} layers and "
+                f"diagonal {self.diagonal!r}, only for 'tunable', at least n = {self.n} and 'last'"
+            )
+        check = unitary_matrix if self.field == "complex" else special_matrix
+        angles = rotations_of(check(who, W, self.n, self.field, self.dtype))
+        for variable, found in zip(self.params, angles, strict=False):
+            value = np.zeros(variable.type.shape, self.dtype)
+            value[: len(found)] = found
+            variable.set_value(value)
+
+    def prefers_structure(self):
+        """From n = `structured_from` and n = `structured_from_layers` times L on."""
+        least = max(self.structured_from, self.structured_from_layers * self.capacity)
+        return self.n >= least
+
+    def free_parameters(self):
+        """Number of parameters that are read."""
+        unread = self.capacity // 2 if self.style == "tunable" and self.n % 2 == 0 else 0
+        stored = sum(int(np.prod(p.type.shape)) for p in self.params)
+        return stored - unread * (2 if self.field == "complex" else 1)

@@ -1,0 +1,139 @@
+"""Unitary matrices as products of reflections."""
+
+import numpy as np
+
+from unitarygraph.parameter import parameter
+from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.parametrizations.inverse import unitary_matrix
+from unitarygraph.parametrizations.reflections import (
+    compact_wy,
+    reflected,
+    reflectors_of,
+    turned_columns,
+)
+
+
+class Householder(Parametrization):
+    r""":math:`W = H_1 \cdots H_m\,\mathrm{diag}(e^{i\theta})`, :math:`H_j = I - 2 v_j v_j^H / |v_j|^2`.
+
+    v_j has n+1-j trailing free entries, the others are zero: in the paper's numbering
+    :math:`W = H_n(u_n) \cdots H_{n-m+1}(u_{n-m+1})`. They are the columns of V, ``(n, m)``, in which
+    nothing is read above the diagonal: with f = n m - m(m-1)/2 there are f parameters in the real field
+    and 2 f + n in the complex one, n^2 of which count when m = n (length and phase of v_j do not).
+
+    A reflector that is zero stands for the identity and has gradient zero: it stays there (see
+    `compact_wy` on how short is zero). None is drawn so; `set_value` makes them where it must.
+
+    Which matrices it reaches: all of U(n) for m >= n-1, and all of O(n) for m = n, where the last
+    reflector, of one entry, is a sign: a nonzero one is -1, so training keeps the determinant at
+    (-1)^m. Without phases, complex reflections only reach matrices of determinant 1 or -1.
+
+    W costs n m^2 + n^2 m by the compact WY form, `apply` 2 n m for each row once U and K of m^2 n are
+    there.
+
+    Parameters
+    ----------
+    n : int
+    reflections : m, from 1 to n, by default n
+    phases : whether to multiply by the phases theta, drawn from U(-pi, pi); by default in the complex
+        field, in the real one there are none
+    normalize : whether `post_updates` gives the v_j unit length after each step, which does not change
+        W but what a step of a given rate does to it; as published code does
+    field, rng, dtype : as `Exp`
+    name : the params are ``<name>/V`` and ``<name>/phases``
+
+    V is drawn with Gaussian columns of unit length. Raises ValueError for m out of range and for phases
+    in the real field.
+
+    Source: Mhammedi, Hellicar, Rahman and Bailey (2017), "Efficient orthogonal parametrisation of
+    recurrent neural networks using Householder reflections"; the phases and complex v are ours.
+    """
+
+    def __init__(
+        self,
+        n,
+        reflections=None,
+        phases=None,
+        normalize=False,
+        field="complex",
+        rng=0,
+        dtype=None,
+        name="W",
+    ):
+        super().__init__(n, field, dtype)
+        m = n if reflections is None else reflections
+        if not isinstance(m, int | np.integer) or isinstance(m, bool) or not 1 <= m <= n:
+            raise ValueError(f"reflections: expected an integer from 1 to n = {n}, got {m!r}")
+        if phases and field == "real":
+            raise ValueError("phases: there are none with field='real', got phases=True")
+        self.reflections, self.normalize = int(m), normalize
+        rng = np.random.default_rng(rng)
+        z = rng.standard_normal((n, m))
+        if field == "complex":
+            z = z + 1j * rng.standard_normal((n, m))
+        z = np.tril(z)
+        self._V = parameter(self._stored(z / np.linalg.norm(z, axis=0)), name=f"{name}/V")
+        self.params = [self._V]
+        self._phases = None
+        if phases or (phases is None and field == "complex"):
+            angles = rng.uniform(-np.pi, np.pi, n).astype(self.dtype)
+            self._phases = parameter(angles, name=f"{name}/phases")
+            self.params.append(self._phases)
+
+    def __call__(self):
+        U, K = compact_wy(self._V, self.field)
+        return self._turned(self.matrices.eye(self.n, self.dtype) - self.matrices.matmul(U, K))
+
+    def apply(self, h):
+        U, K = compact_wy(self._V, self.field)
+        return self._turned(h - self.matrices.matmul(self.matrices.matmul(h, U), K))
+
+    def apply_hconj(self, h):
+        """Row vectors times the adjoint, h W^H, in the shape of h."""
+        matmul, hconj = self.matrices.matmul, self.matrices.hconj
+        U, K = compact_wy(self._V, self.field)
+        if self._phases is not None:
+            h = turned_columns(h, -self._phases)
+        return h - matmul(matmul(h, hconj(K)), hconj(U))
+
+    def free_parameters(self):
+        """Entries of V that are read, with the phases."""
+        n, m, planes = self.n, self.reflections, self.matrices.axes - 1
+        return planes * (n * m - m * (m - 1) // 2) + n * (self._phases is not None)
+
+    def set_value(self, W):
+        r"""Set reflectors and phases by the Householder QR decomposition of W, whose R is diagonal.
+
+        Raises ValueError for a W that is not unitary and for one that is no product of m such
+        reflections (and phases), naming how far the one found is; NotImplementedError for phases with
+        m < n-1, where each column leaves the choice of a sign, most of which lead nowhere.
+        """
+        who = "Householder.set_value"
+        m, phases = self.reflections, self._phases is not None
+        W = unitary_matrix(who, W, self.n, self.field, self.dtype)
+        if phases and m < self.n - 1:
+            raise NotImplementedError(
+                f"{who}: has no inverse map for {m} reflections and phases, only for "
+                f"n - 1 = {self.n - 1} or n of them, or phases=False"
+            )
+        V, d = reflectors_of(W, m, phases)
+        deviation = np.linalg.norm(reflected(V, np.diag(d)) - W)
+        limit = self.n * np.finfo(self.dtype).eps ** 0.5
+        if not deviation <= limit:
+            raise ValueError(
+                f"{who}: W must be a product of {m} reflections{' and phases' * phases}, got one at a "
+                f"distance of {deviation:.2e} from that found, the limit is {limit:.1e}"
+            )
+        self._V.set_value(self._stored(V))
+        if phases:
+            self._phases.set_value(np.angle(d).astype(self.dtype))
+
+    def post_updates(self):
+        """The reflectors at unit length if `normalize`; W stays as it is."""
+        return {self._V: compact_wy(self._V, self.field)[0]} if self.normalize else {}
+
+    def _turned(self, A):
+        return A if self._phases is None else turned_columns(A, self._phases)
+
+    def _stored(self, V):
+        return self.matrices.from_numpy(V).astype(self.dtype)

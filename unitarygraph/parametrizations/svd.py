@@ -1,0 +1,107 @@
+"""Matrices with singular values within a margin of one."""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.parameter import parameter
+from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.parametrizations.householder import Householder
+from unitarygraph.parametrizations.inverse import square_matrix
+from unitarygraph.parametrizations.precision import coarser_epsilon
+from unitarygraph.parametrizations.reflections import reflectors_of
+
+
+class SVD(Parametrization):
+    r""":math:`W = U\,\mathrm{diag}(s)\,V^H`, U and V products of m reflections, s in [1-r, 1+r].
+
+    :math:`s_j = 1 + 2 r (\sigma(q_j) - \frac12)` with :math:`\sigma` the logistic function and q = 0 at
+    the start: the spectral margin r bounds all singular values whatever the parameters are. U, V as
+    `Householder`, U with phases in the complex field: with f = n m - m(m-1)/2 there are 2 f + n
+    parameters in the real field, 4 f + 2 n in the complex one.
+
+    W costs twice what `Householder`'s does and n^3 more, `apply` 4 n m for each row. `unitary` is true
+    for r = 0 only, where q is idle.
+
+    Parameters
+    ----------
+    n : int
+    reflections : m, for each of U and V, by default n; the published code takes n/4
+    margin : r, at least 0 and less than 1
+    field, rng, dtype : as `Exp`
+    name : the params are ``<name>/left/V``, ``<name>/left/phases``, ``<name>/right/V``, ``<name>/q``
+
+    Raises ValueError for a margin or m out of range.
+
+    Source: Zhang, Lei and Dhillon (2018), "Stabilizing gradients for deep neural networks via efficient
+    SVD parameterization".
+    """
+
+    def __init__(
+        self, n, reflections=None, margin=0.01, field="complex", rng=0, dtype=None, name="W"
+    ):
+        super().__init__(n, field, dtype)
+        if not 0 <= margin < 1:
+            raise ValueError(f"margin: expected a number from 0 to below 1, got {margin!r}")
+        self.margin, self.unitary = margin, margin == 0
+        rng = np.random.default_rng(rng)
+        options = {"field": field, "rng": rng, "dtype": dtype}
+        #: the parametrisations of U and V
+        self.left = Householder(n, reflections, name=f"{name}/left", **options)
+        self.right = Householder(n, reflections, phases=False, name=f"{name}/right", **options)
+        self._q = parameter(np.zeros(n, self.dtype), name=f"{name}/q")
+        self.params = [*self.left.params, *self.right.params, self._q]
+
+    @property
+    def orthogonal_params(self):
+        """Reflectors and phases."""
+        return self.params[:-1]
+
+    def singular_values(self):
+        """Symbolic s, ``(n,)``."""
+        width = np.asarray(2 * self.margin, self.dtype)
+        return 1 + width * (pt.sigmoid(self._q) - np.asarray(0.5, self.dtype))
+
+    def __call__(self):
+        return self.right.apply_hconj(
+            self.matrices.scale_columns(self.left(), self.singular_values())
+        )
+
+    def apply(self, h):
+        h = self.matrices.scale_columns(self.left.apply(h), self.singular_values())
+        return self.right.apply_hconj(h)
+
+    def free_parameters(self):
+        """Those of U, of V, and n."""
+        return self.left.free_parameters() + self.right.free_parameters() + self.n
+
+    def set_value(self, W):
+        """Set the parameters by NumPy's singular value decomposition of W.
+
+        Raises ValueError for singular values beyond the margin, naming the extreme ones;
+        NotImplementedError for m < n.
+        """
+        who = "SVD.set_value"
+        limit = 10 * self.n * coarser_epsilon(W, self.dtype)
+        W = square_matrix(who, W, self.n, self.field)
+        if self.left.reflections < self.n:
+            raise NotImplementedError(
+                f"{who}: has no inverse map for {self.left.reflections} reflections, only for "
+                f"n = {self.n}"
+            )
+        u, s, vh = np.linalg.svd(W)
+        if np.abs(s - 1).max() > self.margin + limit:
+            raise ValueError(
+                f"{who}: the singular values of W must be within {self.margin} of 1, "
+                f"got {s.min():.6g} to {s.max():.6g}"
+            )
+        v = vh.conj().T
+        if self.field == "complex":
+            # V is a product of reflections times phases, which go over to U.
+            _, d = reflectors_of(v, self.n, True)
+            u, v = u * d.conj(), v * d.conj()
+        self.left.set_value(u)
+        self.right.set_value(v)
+        if self.margin:
+            eps = np.finfo(self.dtype).eps
+            part = np.clip((s - 1) / (2 * self.margin) + 0.5, eps, 1 - eps)
+            self._q.set_value(np.log(part / (1 - part)).astype(self.dtype))

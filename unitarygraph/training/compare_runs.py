@@ -1,0 +1,152 @@
+"""The runs of a comparison, one after another or several processes side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from unitarygraph.training.compare import Comparison, Outcome, Run, attempt
+from unitarygraph.training.metrics import read_rows
+from unitarygraph.training.progress import clock
+from unitarygraph.training.settings import ENDLESS
+from unitarygraph.training.signals import StopRequest
+
+#: seconds between two looks at the processes
+INTERVAL = 0.5
+
+#: how the runs ended, by model and seed
+Outcomes = dict[tuple[str, int], Outcome]
+
+
+def run_all(comparison: Comparison, console: Console) -> Outcomes:
+    """Make all runs that are not finished; stop, with what there is, when a person stops one."""
+    runs = comparison.runs()
+    began, made = time.perf_counter(), 0
+    outcomes: Outcomes = {}
+    make = _side_by_side if comparison.jobs > 1 else _in_turn
+    for number, run, outcome, kept in make(comparison, runs, console):
+        outcomes[run.model, run.seed] = outcome
+        made += not kept
+        left = len(runs) - len(outcomes)
+        text = Text(f"{_label(number, runs, run)}  {_ending(run, outcome, kept)}")
+        if made and left:
+            seconds = (time.perf_counter() - began) / made * left
+            text.append(f"  {left} left, about {clock(seconds)}", style="dim")
+        console.print(text, soft_wrap=True)
+    return outcomes
+
+
+def _in_turn(
+    comparison: Comparison, runs: list[Run], console: Console
+) -> Iterator[tuple[int, Run, Outcome, bool]]:
+    for number, run in enumerate(runs, 1):
+        kept = run.finished()
+        outcome = attempt(run, console, _label(number, runs, run))
+        yield number, run, outcome, kept
+        if outcome.kind == "stopped":
+            return
+
+
+def _side_by_side(
+    comparison: Comparison, runs: list[Run], console: Console
+) -> Iterator[tuple[int, Run, Outcome, bool]]:
+    """Give every run a process of its own, so that none can take another down."""
+    context = multiprocessing.get_context("spawn")
+    waiting = list(enumerate(runs, 1))
+    under_way: dict[Connection, tuple[int, Run, BaseProcess]] = {}
+    told = False  # a second signal would stop a run at once
+    with StopRequest() as stop, _display(console) as live:
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < comparison.jobs and not stop.signal:
+                    number, run = waiting.pop(0)
+                    if run.finished():
+                        yield number, run, attempt(run, console), True
+                        continue
+                    ours, theirs = context.Pipe(duplex=False)
+                    child = context.Process(target=_work, args=(run, theirs))
+                    child.start()
+                    theirs.close()
+                    under_way[ours] = number, run, child
+                if stop.signal and not told:
+                    told = True
+                    waiting.clear()
+                    for _, _, process in under_way.values():
+                        process.terminate()
+                for answer in wait(list(under_way), timeout=INTERVAL):
+                    assert isinstance(answer, Connection)
+                    number, run, process = under_way.pop(answer)
+                    yield number, run, _answer(answer, process, stop.signal), False
+                if live is not None:
+                    lines = [_state(number, runs, run) for number, run, _ in under_way.values()]
+                    live.update(Group(*lines), refresh=True)
+        finally:
+            for _, _, process in under_way.values():
+                process.terminate()
+
+
+def _work(run: Run, answer: Connection) -> None:
+    """Make a run in this process and send how it ended."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # a Ctrl-C is for the parent, which hands it on
+    answer.send(attempt(run, Console(quiet=True)))
+
+
+def _answer(answer: Connection, process: BaseProcess, signal: int | None) -> Outcome:
+    try:
+        outcome = answer.recv()
+    except EOFError:
+        outcome = None
+    process.join()
+    if signal and (outcome is None or outcome.kind == "stopped"):
+        return Outcome("stopped", outcome.reason if outcome else "stopped at once", signal)
+    if outcome is not None:
+        return outcome
+    return Outcome("failed", f"the process ended without a word, exit code {process.exitcode}")
+
+
+@contextmanager
+def _display(console: Console) -> Iterator[Live | None]:
+    """The live lines of processes on a terminal, None elsewhere."""
+    if not console.is_terminal:
+        yield None
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield live
+
+
+def _label(number: int, runs: list[Run], run: Run) -> str:
+    return f"{number}/{len(runs)} {run.model} seed {run.seed}"
+
+
+def _state(number: int, runs: list[Run], run: Run) -> Text:
+    rows = read_rows(run.directory.metrics)
+    if not rows:
+        return Text(f"{_label(number, runs, run)}  compiling")
+    steps = run.settings.training.steps
+    of = "" if steps >= ENDLESS else f"/{steps}"
+    return Text(
+        f"{_label(number, runs, run)}  step {rows[-1]['step']}{of}  loss {rows[-1]['loss']:.3e}"
+    )
+
+
+def _ending(run: Run, outcome: Outcome, kept: bool) -> str:
+    if outcome.kind == "stopped":
+        return str(outcome.reason)
+    if outcome.kind != "finished":
+        return f"{outcome.kind}: {outcome.reason}"
+    row = read_rows(run.directory.metrics)[-1]
+    words = ["finished before" if kept else "finished", f"step {row['step']}"]
+    words.append(f"test loss {row['eval_loss']:.3e}")
+    if "eval_accuracy" in row:
+        words.append(f"test accuracy {row['eval_accuracy']:.1%}")
+    return "  ".join(words)
