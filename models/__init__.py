@@ -79,7 +79,7 @@ def options_of(name: str) -> dict[str, Any]:
             continue
         parameters = inspect.signature(parent.__init__).parameters.values()
         for p in parameters:
-            if p.name not in COMMON and p.kind is not p.VAR_KEYWORD:
+            if p.name not in COMMON and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
                 found.setdefault(p.name, p.default)
         # **options go on to the next class up; where there are none, all have been seen.
         if all(p.kind is not p.VAR_KEYWORD for p in parameters):

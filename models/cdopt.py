@@ -18,26 +18,20 @@ class CDOptRNN(RecurrentModel):
     5e-4 and strength 0.2.
     """
 
+    matrix = Dissolved
+    matrix_name = "X"
     defaults = MappingProxyType({"optimizer": "adam", "learning_rate": 5e-4})
     bias_range = 0.0
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
+        *sizes,
         strength: float = 0.2,
         init: str = "haar",
         field: str = "real",
         activation: str = "tanh",
         **common,
     ):
-        own = {"strength": strength, "init": init, "field": field, "activation": activation}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return the dissolved matrix."""
-        keys = ("strength", "init", "field")
-        chosen = {key: self.options[key] for key in keys}
-        return Dissolved(self.hidden_size, rng=rng, dtype=self.dtype, name=f"{prefix}X", **chosen)
+        super().__init__(
+            *sizes, strength=strength, init=init, field=field, activation=activation, **common
+        )

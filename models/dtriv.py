@@ -18,6 +18,8 @@ class DynamicTrivializationRNN(RecurrentModel):
     2019.
     """
 
+    matrix = DynamicTrivialization
+    matrix_name = "A"
     defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
     task_defaults = MappingProxyType(
         {"copying": MappingProxyType({"model.M": 30, "learning_rate": 5e-4})}
@@ -28,10 +30,7 @@ class DynamicTrivializationRNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
+        *sizes,
         K: int | float = 100,
         M: int | float = 100,
         map: str = "exp",
@@ -40,20 +39,6 @@ class DynamicTrivializationRNN(RecurrentModel):
         activation: str = "modrelu",
         **common,
     ):
-        own = {
-            "K": K,
-            "M": M,
-            "map": map,
-            "field": field,
-            "init": init,
-            "activation": activation,
-        }
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return B exp(A)."""
-        keys = ("K", "M", "map", "field", "init")
-        chosen = {key: self.options[key] for key in keys}
-        return DynamicTrivialization(
-            self.hidden_size, rng=rng, dtype=self.dtype, name=f"{prefix}A", **chosen
+        super().__init__(
+            *sizes, K=K, M=M, map=map, field=field, init=init, activation=activation, **common
         )

@@ -23,6 +23,7 @@ class EURNN(RecurrentModel):
     unitary neural networks (EUNN) and their application to RNNs", ICML 2017.
     """
 
+    matrix = Givens
     defaults = MappingProxyType(
         {
             "optimizer": "rmsprop",
@@ -36,27 +37,20 @@ class EURNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
+        *sizes,
         capacity: int = 2,
         style: str = "tunable",
         field: str = "complex",
+        structured: bool | None = None,
         activation: str = "modrelu",
         **common,
     ):
-        own = {"capacity": capacity, "style": style, "field": field, "activation": activation}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return the layers of rotations."""
-        return Givens(
-            self.hidden_size,
-            self.options["capacity"],
-            self.options["style"],
-            field=self.options["field"],
-            rng=rng,
-            dtype=self.dtype,
-            name=f"{prefix}W",
+        super().__init__(
+            *sizes,
+            capacity=capacity,
+            style=style,
+            field=field,
+            structured=structured,
+            activation=activation,
+            **common,
         )

@@ -22,6 +22,8 @@ class ExpRNN(RecurrentModel):
     ICML 2019.
     """
 
+    matrix = Exp
+    matrix_name = "A"
     defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
     task_defaults = MappingProxyType(
         {
@@ -35,19 +37,10 @@ class ExpRNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
-        field="real",
-        init="henaff",
-        activation="modrelu",
+        *sizes,
+        field: str = "real",
+        init: str = "henaff",
+        activation: str = "modrelu",
         **common,
     ):
-        own = {"field": field, "init": init, "activation": activation}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return exp(A)."""
-        init, field = self.options["init"], self.options["field"]
-        return Exp(self.hidden_size, init, field, rng, self.dtype, name=f"{prefix}A")
+        super().__init__(*sizes, field=field, init=init, activation=activation, **common)

@@ -22,6 +22,7 @@ class FullCapacityURNN(RecurrentModel):
     normalised); another rule of `unitarygraph.updates` may be given as ``orthogonal_optimizer``.
     """
 
+    matrix = Point
     defaults = MappingProxyType(
         {
             "optimizer": "rmsprop",
@@ -36,19 +37,10 @@ class FullCapacityURNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
-        field="complex",
-        init="henaff",
-        activation="modrelu",
+        *sizes,
+        field: str = "complex",
+        init: str = "henaff",
+        activation: str = "modrelu",
         **common,
     ):
-        own = {"field": field, "init": init, "activation": activation}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return W itself."""
-        init, field = self.options["init"], self.options["field"]
-        return Point(self.hidden_size, init, False, field, rng, self.dtype, name=f"{prefix}W")
+        super().__init__(*sizes, field=field, init=init, activation=activation, **common)

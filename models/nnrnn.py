@@ -20,6 +20,7 @@ class NnRNN(RecurrentModel):
     delta are those of its copying task.
     """
 
+    matrix = NonNormal
     defaults = MappingProxyType(
         {"optimizer": "rmsprop", "learning_rate": 5e-4, "orthogonal_learning_rate": 1e-6}
     )
@@ -28,10 +29,7 @@ class NnRNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
+        *sizes,
         init: str = "cayley",
         published: bool = False,
         delta: float = 1e-4,
@@ -40,18 +38,13 @@ class NnRNN(RecurrentModel):
         activation: str = "modrelu",
         **common,
     ):
-        own = {
-            "init": init,
-            "published": published,
-            "delta": delta,
-            "t_decay": t_decay,
-            "field": field,
-            "activation": activation,
-        }
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return the Schur form."""
-        keys = ("init", "published", "delta", "t_decay", "field")
-        chosen = {key: self.options[key] for key in keys}
-        return NonNormal(self.hidden_size, rng=rng, dtype=self.dtype, name=f"{prefix}W", **chosen)
+        super().__init__(
+            *sizes,
+            init=init,
+            published=published,
+            delta=delta,
+            t_decay=t_decay,
+            field=field,
+            activation=activation,
+            **common,
+        )

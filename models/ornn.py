@@ -18,6 +18,7 @@ class ORNN(RecurrentModel):
     is the counterpart with trained phases.
     """
 
+    matrix = Householder
     defaults = MappingProxyType(
         {"optimizer": "adam", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-3}
     )
@@ -26,25 +27,12 @@ class ORNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
+        *sizes,
         reflections: int | None = None,
         field: str = "real",
         activation: str = "leaky_relu",
         **common,
     ):
-        own = {"reflections": reflections, "field": field, "activation": activation}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return the product of reflections."""
-        return Householder(
-            self.hidden_size,
-            self.options["reflections"],
-            field=self.options["field"],
-            rng=rng,
-            dtype=self.dtype,
-            name=f"{prefix}W",
+        super().__init__(
+            *sizes, reflections=reflections, field=field, activation=activation, **common
         )

@@ -19,6 +19,7 @@ class ProjUNN(RecurrentModel):
     networks with unitary matrices", NeurIPS 2022.
     """
 
+    matrix = Point
     defaults = MappingProxyType(
         {
             "optimizer": "rmsprop",
@@ -41,19 +42,10 @@ class ProjUNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
+        *sizes,
         field: str = "real",
         init: str = "henaff",
         activation: str = "modrelu",
         **common,
     ):
-        own = {"field": field, "init": init, "activation": activation}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return W itself."""
-        init, field = self.options["init"], self.options["field"]
-        return Point(self.hidden_size, init, False, field, rng, self.dtype, name=f"{prefix}W")
+        super().__init__(*sizes, field=field, init=init, activation=activation, **common)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from types import MappingProxyType
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -16,8 +19,8 @@ from unitarygraph.nn.recurrent import readout
 class RecurrentModel(Model):
     r"""Cells in layers; outputs h U + c, or [Re h; Im h] U + c of complex states.
 
-    A subclass says in `make_matrix` what the recurrent matrix is, or in `make_cell` what a whole cell
-    is; options of its own that it passes on are in `options`.
+    A subclass says in `matrix` (or `make_matrix`) what the recurrent matrix is, and in `cell` (or
+    `make_cell`) what a cell is. The options that its ``__init__`` passes on are in `options`.
 
     Parameters
     ----------
@@ -76,6 +79,12 @@ class RecurrentModel(Model):
             for k, child in enumerate(rng.spawn(layers if dropout else 0), start=1)
         }
 
+    #: a cell h_t = f(h_{t-1} W + x_t V), made as `RecurrentCell` is
+    cell = RecurrentCell
+    #: parametrisation of W, a class; its fixed options; the name of its parameters
+    matrix = None
+    matrix_options = MappingProxyType({})
+    matrix_name = "W"
     #: first value of V, a function of a Generator, the shape and the number of planes
     first_kernel = staticmethod(glorot_uniform)
     #: first value of U, a function of a Generator and the shape
@@ -88,23 +97,35 @@ class RecurrentModel(Model):
     def make_cell(self, input_size, rng, prefix, complex_input):
         """Return a `unitarygraph.nn.Cell` whose parameters' names begin with prefix.
 
-        Here :math:`h_t = f(h_{t-1} W + x_t V)` with `make_matrix` for W.
+        Here `cell` around `make_matrix`.
         """
-        return RecurrentCell(
+        return self.cell(
             self.make_matrix(rng, prefix),
             input_size,
             activation=self.options.get("activation", "modrelu"),
             kernel=self.first_kernel,
             bias_range=self.bias_range,
             learned_start=self.learned_start,
+            structured=self.options.get("structured"),
             complex_input=complex_input,
             rng=rng,
             prefix=prefix,
         )
 
     def make_matrix(self, rng, prefix):
-        """Return a `unitarygraph.parametrizations.Parametrization` of W, (n, n)."""
-        raise NotImplementedError(f"{type(self).__name__}: needs make_matrix or make_cell")
+        """Return the `unitarygraph.parametrizations.Parametrization` of W, (n, n).
+
+        Here `matrix`, to which go `matrix_options` and those of the model's options that it knows.
+        """
+        if self.matrix is None:
+            raise NotImplementedError(
+                f"{type(self).__name__}: needs matrix, make_matrix or make_cell"
+            )
+        known = inspect.signature(self.matrix).parameters
+        chosen = {key: value for key, value in self.options.items() if key in known}
+        chosen |= self.matrix_options
+        name = prefix + self.matrix_name
+        return self.matrix(self.hidden_size, rng=rng, dtype=self.dtype, name=name, **chosen)
 
     @property
     def cells(self):

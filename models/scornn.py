@@ -18,6 +18,9 @@ class ScoRNN(RecurrentModel):
     transform", ICML 2018. RMSprop, at a tenth of the others' rate for A.
     """
 
+    matrix = ScaledCayley
+    matrix_name = "A"
+    matrix_options = MappingProxyType({"field": "real"})
     defaults = MappingProxyType(
         {
             "optimizer": "rmsprop",
@@ -30,27 +33,5 @@ class ScoRNN(RecurrentModel):
     bias_range = 0.0
     first_kernel = staticmethod(uniform(0.01))
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
-        rho: int | None = None,
-        init: str = "cayley",
-        **common,
-    ):
-        own = {"rho": rho, "init": init}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return the scaled Cayley transform."""
-        return ScaledCayley(
-            self.hidden_size,
-            self.options["rho"],
-            self.options["init"],
-            "real",
-            rng,
-            self.dtype,
-            name=f"{prefix}A",
-        )
+    def __init__(self, *sizes, rho: int | None = None, init: str = "cayley", **common):
+        super().__init__(*sizes, rho=rho, init=init, **common)

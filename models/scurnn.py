@@ -18,6 +18,9 @@ class ScuRNN(RecurrentModel):
     Cayley transform", AAAI 2019. A learns by RMSprop, theta by Adagrad, the rest by Adam.
     """
 
+    matrix = ScaledCayley
+    matrix_name = "A"
+    matrix_options = MappingProxyType({"field": "complex"})
     defaults = MappingProxyType(
         {
             "optimizer": "adam",
@@ -32,21 +35,5 @@ class ScuRNN(RecurrentModel):
     unitary = True
     first_kernel = staticmethod(uniform(0.01))
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
-        init: str = "cayley",
-        **common,
-    ):
-        own = {"init": init}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return the scaled Cayley transform."""
-        init = self.options["init"]
-        return ScaledCayley(
-            self.hidden_size, None, init, "complex", rng, self.dtype, name=f"{prefix}A"
-        )
+    def __init__(self, *sizes, init: str = "cayley", **common):
+        super().__init__(*sizes, init=init, **common)

@@ -17,6 +17,7 @@ class SVDRNN(RecurrentModel):
     parameterization", ICML 2018; trained by Adam.
     """
 
+    matrix = SVD
     defaults = MappingProxyType(
         {"optimizer": "adam", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-3}
     )
@@ -24,26 +25,18 @@ class SVDRNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
+        *sizes,
         reflections: int | None = None,
         margin: float = 0.01,
         field: str = "real",
         activation: str = "leaky_relu",
         **common,
     ):
-        own = {
-            "reflections": reflections,
-            "margin": margin,
-            "field": field,
-            "activation": activation,
-        }
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return U diag(s) V^T."""
-        keys = ("reflections", "margin", "field")
-        chosen = {key: self.options[key] for key in keys}
-        return SVD(self.hidden_size, rng=rng, dtype=self.dtype, name=f"{prefix}W", **chosen)
+        super().__init__(
+            *sizes,
+            reflections=reflections,
+            margin=margin,
+            field=field,
+            activation=activation,
+            **common,
+        )

@@ -16,14 +16,10 @@ class TanhRNN(RecurrentModel):
     Source: Elman, "Finding structure in time", 1990.
     """
 
+    matrix = Point
+    matrix_options = MappingProxyType({"free": True, "field": "real"})
     defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3, "clip": 1.0})
     bias_range = 0.0
 
-    def __init__(self, input_size, hidden_size, output_size, *, init="haar", **common):
-        own = {"init": init, "activation": "tanh"}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return a free W."""
-        init = self.options["init"]
-        return Point(self.hidden_size, init, True, "real", rng, self.dtype, name=f"{prefix}W")
+    def __init__(self, *sizes, init: str = "haar", **common):
+        super().__init__(*sizes, init=init, activation="tanh", **common)

@@ -20,6 +20,7 @@ class URNN(RecurrentModel):
     Source: Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", ICML 2016.
     """
 
+    matrix = FourierReflection
     defaults = MappingProxyType(
         {
             "optimizer": "rmsprop",
@@ -32,10 +33,6 @@ class URNN(RecurrentModel):
     learned_start = True
 
     def __init__(
-        self, input_size, hidden_size, output_size, *, activation: str = "modrelu", **common
+        self, *sizes, structured: bool | None = None, activation: str = "modrelu", **common
     ):
-        super().__init__(input_size, hidden_size, output_size, activation=activation, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return the product."""
-        return FourierReflection(self.hidden_size, rng=rng, dtype=self.dtype, name=f"{prefix}W")
+        super().__init__(*sizes, structured=structured, activation=activation, **common)

@@ -52,7 +52,7 @@ COMPLEX = {
     ("relu", ()): split(lambda x: np.maximum(x, 0)),
     ("crelu", ()): split(lambda x: np.maximum(x, 0)),
     ("zrelu", ()): lambda z: np.where((np.angle(z) >= 0) & (np.angle(z) <= np.pi / 2), z, 0),
-    ("leaky_relu", ()): split(lambda x: np.where(x > 0, x, 0.01 * x)),
+    ("leaky_relu", ()): split(lambda x: np.where(x > 0, x, 0.1 * x)),
     ("leaky_relu", (("slope", 0.3),)): split(lambda x: np.where(x > 0, x, 0.3 * x)),
     ("cardioid", ()): lambda z: z * (1 + np.cos(np.angle(z))) / 2,
     ("hirose", ()): polar(np.tanh),
@@ -197,7 +197,7 @@ def test_the_tables_cover_all_and_the_one_op_refuses_the_others():
     )
     assert set(KERNEL_ACTIVATIONS) < set(ACTIVATIONS)
     drive, W, h0 = np.ones((5, 3, 4)), np.eye(4), np.zeros((3, 4))
-    with pytest.raises(ValueError, match="one of modrelu, relu, tanh, identity, got 'hirose'"):
+    with pytest.raises(ValueError, match=r"one of modrelu, .*, got 'hirose'"):
         recurrence(drive, W, h0, activation="hirose")
 
 

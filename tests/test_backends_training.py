@@ -37,7 +37,12 @@ MODELS = {
     "lstm": {"optimizer": "rmsprop"},
 }
 SCANNED = ("lstm",)
-OTHERS = ["jax", "pytorch", *(pytest.param(b, marks=pytest.mark.slow) for b in ("c", "numba"))]
+OTHERS = [
+    "jax",
+    "pytorch",
+    pytest.param("c", marks=[pytest.mark.slow, pytest.mark.compiler]),
+    pytest.param("numba", marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture(params=OTHERS)

@@ -105,7 +105,7 @@ def test_runs_that_are_there_are_kept_with_resume_and_refused_without(whole):
     assert "--resume continues the comparison, --force begins anew" in refused.output
     other = compare(whole.out, "exprnn", "--steps", 6, "--resume", "--set", "learning_rate=0.1")
     assert other.exit_code == 2
-    assert "has learning_rate = 0.001, got 0.1" in other.output
+    assert "has learning_rate = 0.0005, got 0.1" in other.output
     before = (whole.out / "table.json").read_text()
     kept = compare(whole.out, "exprnn,fcurnn", "--seeds", 2, "--steps", 6, "--resume")
     assert kept.exit_code == 0, kept.output

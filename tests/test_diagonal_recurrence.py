@@ -138,7 +138,7 @@ def test_parallel_scan_of_jax():
     np.testing.assert_allclose(parallel(*given, False), want, atol=1e-5)
 
 
-@pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
+@pytest.mark.parametrize("mode", ["FAST_COMPILE", pytest.param("NUMBA", marks=pytest.mark.slow)])
 def test_single_precision(mode):
     Case(mode, "float32", start=False, masks=[False]).check(values(dtype="float32"))
 

@@ -91,7 +91,7 @@ def test_at_rate_zero_x_is_returned():
 
 
 @pytest.mark.filterwarnings("ignore:The RandomType SharedVariables:UserWarning")
-@pytest.mark.parametrize("mode", ["NUMBA", "JAX"])
+@pytest.mark.parametrize("mode", [pytest.param("NUMBA", marks=pytest.mark.slow), "JAX"])
 def test_backends(mode):
     x = np.ones((5, 2, 40, 30), "float64")
     with the_mode(mode) if mode == "JAX" else nullcontext():

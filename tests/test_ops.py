@@ -150,7 +150,11 @@ COMPILED = ("expm_skew", "qr")
             for case in CASES
         ),
         # The C virtual machine runs the same Python as FAST_COMPILE.
-        *((*case, "CVM") for case in CASES if case[0] in COMPILED),
+        *(
+            pytest.param(*case, "CVM", marks=pytest.mark.compiler)
+            for case in CASES
+            if case[0] in COMPILED
+        ),
     ],
 )
 def test_modes_agree_on_fortran_ordered_batches(name, field, mode, rng):

@@ -78,8 +78,8 @@ def test_the_model_of_the_page_is_found_trained_and_compared(site, tmp_path):
 
 def test_the_page_says_how_many_lines(site):
     module = block("python").partition("\n\n\n")[2]
-    assert sum(bool(line.strip()) for line in module.splitlines()) == 11
-    assert "Eleven lines" in PAGE
+    assert sum(bool(line.strip()) for line in module.splitlines()) == 10
+    assert "Ten lines" in PAGE
 
 
 def test_the_page_is_right_about_the_mathematics(site):

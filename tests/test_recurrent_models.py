@@ -93,6 +93,28 @@ def test_dropout_trains_only(rng):
     assert_allclose(g(data), first)
 
 
+F = {
+    "cardioid": lambda z: z * (1 + np.cos(np.angle(z))) / 2,
+    "hirose": lambda z: np.tanh(np.abs(z)) * np.exp(1j * np.angle(z)),
+    "zrelu": lambda z: z * ((z.real > 0) & (z.imag > 0)),
+    "crelu": lambda z: np.maximum(z.real, 0) + 1j * np.maximum(z.imag, 0),
+}
+
+
+@pytest.mark.parametrize("name", F)
+def test_activations_without_a_kernel_run_step_by_step(name, rng):
+    model = built(field="complex", activation=name)
+    x, mask = inputs()
+    data = rng.standard_normal((T, B, INPUT))
+    keep = (np.arange(T)[:, None] < [T, 5, 2]).astype(float)
+    found = pytensor.function([x, mask], model(x, mask), mode="FAST_COMPILE")(data, keep)
+    p = {v.name: v.get_value() for v in model.params}
+    W, V, b = scipy.linalg.expm(skew_of(complex_of(p["A"]))), complex_of(p["V"]), complex_of(p["b"])
+    start = np.zeros(HIDDEN, complex)
+    states = through_time(lambda x_t, h: F[name](h @ W + x_t @ V + b), data, keep, start)
+    assert_allclose(found, read_out(p, states), atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -110,7 +132,7 @@ def test_a_subclass_that_says_nothing_is_told_what_it_lacks():
     class Empty(models.RecurrentModel):
         pass
 
-    with pytest.raises(NotImplementedError, match="Empty: needs make_matrix or make_cell"):
+    with pytest.raises(NotImplementedError, match="Empty: needs matrix, make_matrix or make_cell"):
         Empty(2, 3, 4)
 
 

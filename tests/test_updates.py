@@ -284,6 +284,7 @@ def test_values_given_to_parameters_are_not_written_to():
     assert np.array_equal(q.get_value(), before)
 
 
+@pytest.mark.compiler
 @pytest.mark.parametrize("mode", ["FAST_RUN", "CVM"])
 def test_modes_agree(mode):
     results = []

@@ -4,7 +4,6 @@ import numpy as np
 from lineage.formulas import complex_of, modrelu, read_out, sigmoid, through_time
 
 CASES = [{}, {"gates": 1, "activation": "hirose"}]
-SCAN = True
 
 
 def activation(p):

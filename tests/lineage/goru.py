@@ -4,7 +4,6 @@ import numpy as np
 from lineage.formulas import modrelu, read_out, sigmoid, through_time
 
 CASES = [{}, {"style": "fft"}]
-SCAN = True
 
 
 def pairs_of(n, layers, style):

@@ -4,7 +4,6 @@ import numpy as np
 from lineage.formulas import read_out, sigmoid, through_time
 
 CASES = [{"gate_bias": -0.5}]
-SCAN = True
 
 
 def outputs(model, p, x, mask):

@@ -5,8 +5,9 @@ import pytensor.tensor as pt
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.recurrent import drive_of
-from unitarygraph.nn.steps import run_steps
+from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.activations import modrelu
+from unitarygraph.ops.gates import sigmoid
 
 
 class GORUCell(Cell):
@@ -27,8 +28,8 @@ class GORUCell(Cell):
     parametrization : W, real; its size is the cell's
     input_size : m
     gate_bias : first value of b_g; the published code sets that of r alone
-    structured : True, one `apply` of the parametrisation a step; False, W made once, and one
-        product a step with [W_g, W]; None, what `prefers_structure` of it says
+    structured : True, one `apply` of the parametrisation a step; False, W made once, and three
+        products a step; None, what `prefers_structure` of it says
     rng : NumPy Generator or seed
     prefix : as `Cell`
 
@@ -59,17 +60,16 @@ class GORUCell(Cell):
 
     def __call__(self, x, mask=None):
         n = self.hidden_size
-        drive = drive_of(x, self.kernel)
-        weights = [self.gate_weight]
+        drives = [drive_of(x, V) for V in blocks(self.kernel, n)]
+        drives[:2] = [d + b for d, b in zip(drives[:2], blocks(self.gate_bias, n), strict=True)]
+        weights = blocks(self.gate_weight, n)
         if not self.structured:
-            weights = [pt.concatenate([self.gate_weight, self.parametrization()], axis=1)]
+            weights.append(self.parametrization())
 
-        def step(drive_t, h, *weights):
-            products = pt.dot(h, weights[0])
-            turned = self.parametrization.apply(h) if self.structured else products[:, 2 * n :]
-            gates = pt.sigmoid(products[:, : 2 * n] + drive_t[:, : 2 * n] + self.gate_bias)
-            r, z = gates[:, :n], gates[:, n:]
-            c = modrelu(r * turned + drive_t[:, 2 * n :], self.bias, "real")
+        def step(drive_r, drive_z, drive_c, h, W_r, W_z, *W):
+            r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)
+            turned = pt.dot(h, W[0]) if W else self.parametrization.apply(h)
+            c = modrelu(r * turned + drive_c, self.bias, "real")
             return z * h + (1 - z) * c
 
-        return run_steps(step, [drive], [self.start(x)], weights, mask)[0]
+        return run_steps(step, drives, [self.start(x)], weights, mask)[0]

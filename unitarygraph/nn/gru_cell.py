@@ -6,7 +6,8 @@ import pytensor.tensor as pt
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
 from unitarygraph.nn.recurrent import drive_of
-from unitarygraph.nn.steps import run_steps
+from unitarygraph.nn.steps import blocks, run_steps
+from unitarygraph.ops.gates import sigmoid, tanh
 
 
 class GRUCell(Cell):
@@ -18,8 +19,8 @@ class GRUCell(Cell):
         h_t &= z \circ h_{t-1} + (1 - z) \circ c.
 
     The parameter ``V`` ``(m, 3n)`` is :math:`[V_g, V_c]`, ``b`` ``(3n,)`` :math:`[b_g, b_c]`,
-    ``W_g`` ``(n, 2n)`` and ``W`` ``(n, n)``: 3n(m + n + 1) parameters; a step is a product with each
-    of the last two. Real states ``(T, B, n)``. V starts Glorot uniform, W and W_g Haar-orthogonal,
+    ``W_g`` ``(n, 2n)`` and ``W`` ``(n, n)``: 3n(m + n + 1) parameters; a step is three
+    products. Real states ``(T, B, n)``. V starts Glorot uniform, W and W_g Haar-orthogonal,
     block by block, the first state at zero; b, which the paper leaves out, is `gate_bias` for both
     gates and zero for c.
 
@@ -45,13 +46,13 @@ class GRUCell(Cell):
 
     def __call__(self, x, mask=None):
         n = self.hidden_size
-        drive = drive_of(x, self.kernel) + self.bias
+        V, b = blocks(self.kernel, n), blocks(self.bias, n)
+        drives = [drive_of(x, V_k) + b_k for V_k, b_k in zip(V, b, strict=True)]
 
-        def step(drive_t, h, W_g, W):
-            gates = pt.sigmoid(pt.dot(h, W_g) + drive_t[:, : 2 * n])
-            r, z = gates[:, :n], gates[:, n:]
-            c = pt.tanh(pt.dot(r * h, W) + drive_t[:, 2 * n :])
+        def step(drive_r, drive_z, drive_c, h, W_r, W_z, W):
+            r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)
+            c = tanh(pt.dot(r * h, W) + drive_c)
             return z * h + (1 - z) * c
 
-        weights = [self.gate_weight, self.weight]
-        return run_steps(step, [drive], [self.start(x)], weights, mask)[0]
+        weights = [*blocks(self.gate_weight, n), self.weight]
+        return run_steps(step, drives, [self.start(x)], weights, mask)[0]

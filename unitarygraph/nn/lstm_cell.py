@@ -6,7 +6,8 @@ import pytensor.tensor as pt
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
 from unitarygraph.nn.recurrent import drive_of
-from unitarygraph.nn.steps import run_steps
+from unitarygraph.nn.steps import blocks, run_steps
+from unitarygraph.ops.gates import sigmoid, tanh
 
 
 class LSTMCell(Cell):
@@ -18,7 +19,7 @@ class LSTMCell(Cell):
 
     V ``(m, 4n)`` starts Glorot uniform, W ``(n, 4n)`` Haar-orthogonal, block by block; b ``(4n,)``
     is `forget_bias` in the block of f and zero elsewhere, as are the first h and c. 4n(m + n + 1)
-    parameters; a step is one product with W. Real states ``(T, B, n)``.
+    parameters; a step is a product with each block of W. Real states ``(T, B, n)``.
 
     Parameters
     ----------
@@ -41,14 +42,15 @@ class LSTMCell(Cell):
         self.bias = self.add("b", np.repeat([0, forget_bias, 0, 0], n))
 
     def __call__(self, x, mask=None):
-        n = self.hidden_size
-        drive = drive_of(x, self.kernel) + self.bias
+        # A product for each gate: to slice one in the step leaves a gradient to assemble in it.
+        V, W, b = (blocks(p, self.hidden_size) for p in (self.kernel, self.weight, self.bias))
+        drives = [drive_of(x, V_k) + b_k for V_k, b_k in zip(V, b, strict=True)]
 
-        def step(drive_t, h, c, W):
-            z = pt.dot(h, W) + drive_t
-            i, f, o = (pt.sigmoid(z[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
-            c = f * c + i * pt.tanh(z[:, 2 * n : 3 * n])
-            return o * pt.tanh(c), c
+        def step(*arguments):
+            drives, (h, c), weights = arguments[:4], arguments[4:6], arguments[6:]
+            i, f, g, o = (pt.dot(h, W) + drive for W, drive in zip(weights, drives, strict=True))
+            c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+            return sigmoid(o) * tanh(c), c
 
         start = self.start(x)
-        return run_steps(step, [drive], [start, start], [self.weight], mask)[0]
+        return run_steps(step, drives, [start, start], W, mask)[0]

@@ -5,6 +5,9 @@ import pytensor.tensor as pt
 
 from unitarygraph.ops.recurrence import recurrence
 
+#: features from which on a product with half of it thrown away costs more than a copy of its result
+WIDE = 32
+
 
 def drive_of(x, kernel):
     """Input to all steps, x V: ``(T, B, m)`` and a real kernel ``(m, n)`` give ``(T, B, n)``.
@@ -23,8 +26,10 @@ def drive_of(x, kernel):
         lower = pt.concatenate([-kernel[1], kernel[0]], axis=1)
         both = pt.tensordot(rows, pt.concatenate([upper, lower]), axes=[[2], [0]])
         return pt.reshape(both, (T, B, 2, n)).transpose(0, 2, 1, 3)
+    if (kernel.type.shape[1] or 0) > WIDE:
+        return pt.stack([pt.tensordot(x, kernel[k], axes=[[2], [0]]) for k in (0, 1)], axis=1)
     # [[x, 0], [0, x]] [V_re; V_im] writes both planes in one product; to stack two results would
-    # copy them, arrays of all steps.
+    # copy them, arrays of all steps. It has zeros to multiply, and so pays for narrow x.
     T, B, m = (x.shape[i] if size is None else size for i, size in enumerate(x.type.shape))
     planes = np.eye(2, dtype=x.type.dtype)[:, None, :, None]
     doubled = pt.reshape(x[:, None, :, None, :] * planes, (T, 2, B, 2 * m))
@@ -70,6 +75,10 @@ def readout(states, weight, bias):
     """
     if states.type.ndim == 3:
         return pt.tensordot(states, weight, axes=[[2], [0]]) + bias
+    if (weight.type.shape[1] or 0) > WIDE:
+        half = weight.shape[0] // 2 if weight.type.shape[0] is None else weight.type.shape[0] // 2
+        planes = (states[:, 0], weight[:half]), (states[:, 1], weight[half:])
+        return sum(pt.tensordot(h, U, axes=[[2], [0]]) for h, U in planes) + bias
     # h [U_re | U_im], of which the real plane's first half and the imaginary plane's second count:
     # the product reads the states as they lie, where to join the planes would copy them.
     n, k = (weight.shape[i] if size is None else size for i, size in enumerate(weight.type.shape))

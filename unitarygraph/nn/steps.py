@@ -41,3 +41,8 @@ def run_steps(step, sequences, starts, parameters=(), mask=None):
 def hold(mask, new, old):
     """``new``, ``(B, n)`` or ``(2, B, n)``, where mask ``(B,)`` is not 0, and ``old`` elsewhere."""
     return pt.switch(pt.neq(mask, np.int8(0))[:, None], new, old)
+
+
+def blocks(parameter, n):
+    """Blocks of n columns, one for each gate."""
+    return [parameter[..., k : k + n] for k in range(0, parameter.type.shape[-1], n)]
