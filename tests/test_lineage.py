@@ -33,11 +33,11 @@ REFERENCES = {
 
 
 def cases(*backends):
-    """(name, options) of all cases, or (name, options, backend); numba is slow to compile."""
+    """(name, options) of all cases, or (name, options, backend), of which most are slow."""
 
-    def slow(name, options, backend):
+    def slow(name, options, backend=None):
         first = options is REFERENCES[name].CASES[0]
-        return backend == ("NUMBA",) and not (first and name in ON_NUMBA)
+        return backend is not None and not (first and (backend == "JAX" or name in ON_NUMBA))
 
     return [
         pytest.param(
@@ -45,7 +45,7 @@ def cases(*backends):
             options,
             *backend,
             id="-".join([name, *map(str, options.values()), *backend]),
-            marks=[pytest.mark.slow] * slow(name, options, backend),
+            marks=[pytest.mark.slow] * slow(name, options, *backend),
         )
         for name, reference in REFERENCES.items()
         for options in reference.CASES
