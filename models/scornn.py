@@ -26,7 +26,7 @@ class ScoRNN(RecurrentModel):
             "optimizer": "rmsprop",
             "learning_rate": 1e-3,
             "orthogonal_learning_rate": 1e-4,
-            "rho": 0.9,
+            "optimizer.rho": 0.9,
         }
     )
     unitary = True

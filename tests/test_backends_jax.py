@@ -110,3 +110,11 @@ def test_recurrence_in_both_directions(field):
     _, slope = jax.jvp(f, tuple(values), tuple(values))
     along = sum((v * g).sum() for v, g in zip(values, expected, strict=True))
     np.testing.assert_allclose(np.asarray(slope), along, rtol=1e-9)
+
+
+def test_sums_keep_their_dtype_inside_wider_arithmetic():
+    """PyTensor leaves float64 accumulators as they are, which `pytensor.scan` then refuses."""
+    x = pt.tensor("x", dtype="float32", shape=(3, 4))
+    f = pytensor.function([x], [x.sum(axis=0), pt.sqr(x).sum()], mode="JAX")
+    value = np.ones((3, 4), "float32")
+    assert [str(y.dtype) for y in f(value)] == ["float32", "float32"]

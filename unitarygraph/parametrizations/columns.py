@@ -71,7 +71,7 @@ class LeadingColumns(_Leading):
     determinant 1 in the real field), and raises ValueError where that is no value of the
     parametrisation or the columns are not orthonormal, naming the deviation.
 
-    Source: seed 000's orthogonal layer; Lezcano-Casado and Martinez-Rubio (2019).
+    Source: Lezcano-Casado and Martinez-Rubio (2019), and the orthogonal layer of their code.
     """
 
     side = "columns"
