@@ -26,6 +26,7 @@ class CGRNN(RecurrentModel):
     Source: Wolter and Yao, "Complex gated recurrent neural networks", NeurIPS 2018.
     """
 
+    matrix = Point
     # as_published for the length of its step, twice the gradient times the rate.
     defaults = MappingProxyType(
         {
@@ -42,10 +43,7 @@ class CGRNN(RecurrentModel):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
+        *sizes,
         gates=2,
         activation="modrelu",
         init="urnn",
@@ -53,19 +51,15 @@ class CGRNN(RecurrentModel):
         train_mixture=True,
         **common,
     ):
-        own = {
-            "gates": gates,
-            "activation": activation,
-            "init": init,
-            "gate_bias": gate_bias,
-            "train_mixture": train_mixture,
-        }
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return W itself."""
-        init = self.options["init"]
-        return Point(self.hidden_size, init, rng=rng, dtype=self.dtype, name=f"{prefix}W")
+        super().__init__(
+            *sizes,
+            gates=gates,
+            activation=activation,
+            init=init,
+            gate_bias=gate_bias,
+            train_mixture=train_mixture,
+            **common,
+        )
 
     def make_cell(self, input_size, rng, prefix, complex_input):
         """Return a `CGRNNCell`."""

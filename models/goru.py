@@ -24,6 +24,8 @@ class GORU(RecurrentModel):
     Source: Jing et al., "Gated orthogonal recurrent units: on learning to forget", 2017.
     """
 
+    matrix = Givens
+    matrix_options = MappingProxyType({"field": "real"})
     defaults = MappingProxyType(
         {
             "optimizer": "rmsprop",
@@ -34,31 +36,8 @@ class GORU(RecurrentModel):
     )
     unitary = True
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
-        capacity=2,
-        style="tunable",
-        gate_bias=2.0,
-        **common,
-    ):
-        own = {"capacity": capacity, "style": style, "gate_bias": gate_bias}
-        super().__init__(input_size, hidden_size, output_size, **own, **common)
-
-    def make_matrix(self, rng, prefix):
-        """Return layers of real rotations."""
-        return Givens(
-            self.hidden_size,
-            capacity=self.options["capacity"],
-            style=self.options["style"],
-            field="real",
-            rng=rng,
-            dtype=self.dtype,
-            name=f"{prefix}W",
-        )
+    def __init__(self, *sizes, capacity=2, style="tunable", gate_bias=2.0, **common):
+        super().__init__(*sizes, capacity=capacity, style=style, gate_bias=gate_bias, **common)
 
     def make_cell(self, input_size, rng, prefix, complex_input):
         """Return a `GORUCell`."""

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.nn.initializers import glorot_uniform
-from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.recurrent import drive_of, first_state
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, activate
 from unitarygraph.ops.recurrence import recurrence
@@ -79,12 +79,7 @@ class Cell(ABC):
 
     def start(self, x, h0=None):
         """First states: zeros, or the learned ``(n,)`` or ``(2, n)`` h0 for every sample."""
-        batch = x.shape[-2] if x.type.shape[-2] is None else x.type.shape[-2]
-        lead = (2,) if self.field == "complex" else ()
-        shape = (*lead, batch, self.hidden_size)
-        if h0 is None:
-            return pt.zeros(shape, dtype=x.type.dtype)
-        return pt.broadcast_to(pt.expand_dims(h0, -2), shape)
+        return first_state(x, self.hidden_size, self.field == "complex", h0)
 
 
 class RecurrentCell(Cell):

@@ -55,16 +55,24 @@ def recurrent(x, kernel, W, h0=None, bias=None, activation="modrelu", mask=None)
     activation, mask : as in `unitarygraph.recurrence`
     """
     drive = drive_of(x, kernel)
-    # The batch may be known from x alone: its static length spares backends a symbolic shape.
-    batch = x.shape[1] if x.type.shape[1] is None else x.type.shape[1]
-    n = kernel.shape[-1] if kernel.type.shape[-1] is None else kernel.type.shape[-1]
     complex_state = kernel.type.ndim == 3
+    n = kernel.shape[-1] if kernel.type.shape[-1] is None else kernel.type.shape[-1]
+    start = first_state(x, n, complex_state, h0, drive.type.dtype)
+    return recurrence(drive, W, start, bias, activation=activation, mask=mask)
+
+
+def first_state(x, n, complex_state, h0=None, dtype=None):
+    """State before the first step, ``(B, n)`` or ``(2, B, n)``: zeros, or h0 for all samples.
+
+    ``x`` is ``(T, B, m)`` or ``(T, 2, B, m)``, h0 ``(n,)`` or ``(2, n)``; zeros are of x's dtype unless
+    another is given.
+    """
+    # The batch may be known from x alone: its static length spares backends a symbolic shape.
+    batch = x.shape[-2] if x.type.shape[-2] is None else x.type.shape[-2]
     shape = (2, batch, n) if complex_state else (batch, n)
     if h0 is None:
-        start = pt.zeros(shape, dtype=drive.type.dtype)
-    else:
-        start = pt.broadcast_to(h0[:, None, :] if complex_state else h0[None, :], shape)
-    return recurrence(drive, W, start, bias, activation=activation, mask=mask)
+        return pt.zeros(shape, dtype=dtype or x.type.dtype)
+    return pt.broadcast_to(pt.expand_dims(h0, -2), shape)
 
 
 def readout(states, weight, bias):
