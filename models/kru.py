@@ -14,12 +14,15 @@ class KRU(RecurrentModel):
     (``"exp"``, the parameter count of the second is smaller). V and U start Glorot uniform, the
     modReLU bias from U(-0.01, 0.01), c and h_0 at zero.
 
+    The factors are trained at a tenth of the rate. That is ours: at one rate for all, RMSprop's first
+    step takes W so far from unitary that the states of 200 steps grow without bound.
+
     Source: Jose, Cisse and Fleuret, "Kronecker recurrent units", ICML 2018.
     """
 
     matrix = Kronecker
     defaults = MappingProxyType(
-        {"optimizer": "rmsprop", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-3}
+        {"optimizer": "rmsprop", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-4}
     )
 
     def __init__(
