@@ -152,8 +152,9 @@ def test_finite_differences_to_second_order():
         return pt.concatenate([bar.ravel() for bar in bars])
 
     rng = np.random.default_rng(2)
-    verify_grad(diagonal_recurrence, given, rng=rng, mode="FAST_COMPILE")
-    verify_grad(gradient, given, rng=rng, mode="FAST_COMPILE")
+    in_python = {"mode": "FAST_COMPILE", "no_debug_ref": False}
+    verify_grad(diagonal_recurrence, given, rng=rng, **in_python)
+    verify_grad(gradient, given, rng=rng, **in_python)
 
 
 @pytest.mark.parametrize("masked", [False, True])

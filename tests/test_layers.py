@@ -200,8 +200,6 @@ class Unit:
         return self.dense(pt.sqr(self.norm(self.convolution(x))).mean(axis=(2, 3)))
 
 
-# PyTensor hands numba transposes as arrays of any layout, and numba says so where it compiles.
-@pytest.mark.filterwarnings("ignore:.*np.dot.. is faster on contiguous arrays")
 @pytest.mark.parametrize(
     ("mode", "dtype"),
     [

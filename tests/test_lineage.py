@@ -18,11 +18,7 @@ from unitarygraph.training.optimizers import training_updates
 from unitarygraph.training.settings import resolve
 
 # PyTensor's sums ask JAX for float64 accumulators, and scatter what comes of it.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:scatter inputs have incompatible types"),
-    # It hands numba transposes as arrays of any layout, and numba says so where it compiles.
-    pytest.mark.filterwarnings("ignore:.*np.dot.. is faster on contiguous arrays"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:scatter inputs have incompatible types")
 INPUT, HIDDEN, OUTPUT, STEPS, BATCH = 3, 8, 2, 50, 4
 TRAINING_STEPS = 8
 # models that stand for all on numba in the default run: real, and complex on the manifold

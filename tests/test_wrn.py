@@ -1,7 +1,6 @@
 """The wide residual network: its parts, its training on digits, resuming, and its refusals."""
 
 import json
-import resource
 
 import numpy as np
 import pytensor
@@ -197,4 +196,3 @@ def test_wrn_28_10_takes_a_step(rng):
     batch = rng.standard_normal((32 * 32, 2, 3)).astype("float32")
     assert np.isfinite([step(batch), step(batch)]).all()
     assert np.abs(model.params[3].get_value() - before).max() > 0
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, "GiB")

@@ -49,10 +49,10 @@ class Givens(Parametrization):
     "Gated orthogonal recurrent units".
     """
 
-    #: `apply` in each step is taken to be faster than W made once from this n on, and from so many
-    #: times L on (docs/structured.md says how that was found)
-    structured_from = 1024
-    structured_from_layers = 256
+    #: `apply` in each step is faster than W made once from this n on, and from so many times L on
+    #: (docs/structured.md has the measurements)
+    structured_from = 512
+    structured_from_layers = 64
 
     def __init__(
         self,

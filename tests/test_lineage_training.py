@@ -1,0 +1,25 @@
+"""Every model of the lineage trained by the program, with its own rules and rates: the longer check."""
+
+import pytest
+from rich.console import Console
+
+from unitarygraph import models
+from unitarygraph.training.run import execute, prepare
+from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.settings import resolve
+
+NAMES = sorted(set(models.MODELS) - {"wrn"})
+COPYING = {"delay": 20, "length": 5, "batch": 64, "steps": 400}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_copying_is_learned(name, tmp_path):
+    """Five symbols over twenty blanks on numba in float32: better than a model without memory."""
+    settings = resolve("copying", name, 64, assignments=COPYING)
+    run, program = RunDirectory(tmp_path / "run"), prepare(settings)
+    run.begin(settings)
+    *_, last = execute(run, program, Console(quiet=True))
+    assert last["eval_loss"] < program.task.baseline
+    if program.model.unitary:
+        assert last["unitarity"] < 1e-4
