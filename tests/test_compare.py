@@ -223,7 +223,10 @@ def test_a_model_that_refuses_is_left_out_with_its_reason(tmp_path):
 
 
 @pytest.mark.slow
-def test_runs_side_by_side(tmp_path):
+def test_runs_side_by_side(tmp_path, monkeypatch):
+    """In a folder with a file that has the name of one of Python's modules."""
+    (tmp_path / "struct.py").write_text("raise ImportError('not this one')")
+    monkeypatch.chdir(tmp_path)
     done = compare(tmp_path / "x", "tanh", "--seeds", 2, "--steps", 3, "--jobs", 2)
     assert done.exit_code == 0, done.output
     assert table(tmp_path / "x")[0]["seeds"] == 2

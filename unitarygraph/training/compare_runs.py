@@ -74,7 +74,8 @@ def _side_by_side(
                         continue
                     ours, theirs = context.Pipe(duplex=False)
                     child = context.Process(target=_work, args=(run, theirs))
-                    child.start()
+                    with _pythons_modules_first():
+                        child.start()
                     theirs.close()
                     under_way[ours] = number, run, child
                 if stop.signal and not told:
@@ -92,6 +93,23 @@ def _side_by_side(
         finally:
             for _, _, process in under_way.values():
                 process.terminate()
+
+
+@contextmanager
+def _pythons_modules_first() -> Iterator[None]:
+    """Keep what starts from taking a struct.py in the current folder for Python's own module.
+
+    The folder is on the path that this process hands on, if it is on its own.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _work(run: Run, answer: Connection) -> None:
