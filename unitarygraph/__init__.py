@@ -8,6 +8,7 @@ L in a complex Z = X + iY is dL/dX + i dL/dY.
 from unitarygraph import dissolving, manifolds, nn, parametrizations, rewrites, stacked, updates
 from unitarygraph.checks import check_gradient, check_hessian, check_retraction, unitarity
 from unitarygraph.dissolving import dissolve, quad_penalty
+from unitarygraph.function import Function, function, grad
 from unitarygraph.link import register_when_used
 from unitarygraph.minimize import minimize
 from unitarygraph.ops import (
@@ -27,14 +28,25 @@ from unitarygraph.ops import (
 )
 from unitarygraph.orthogonalize import orthogonalize
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.variables import (
+    ComplexVariable,
+    as_complex,
+    complex,
+    matrix,
+    vector,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ComplexVariable",
+    "Function",
+    "as_complex",
     "cayley",
     "check_gradient",
     "check_hessian",
     "check_retraction",
+    "complex",
     "dft",
     "diagonal_recurrence",
     "dissolve",
@@ -42,8 +54,11 @@ __all__ = [
     "eigh",
     "expm",
     "expm_frechet",
+    "function",
+    "grad",
     "logm",
     "manifolds",
+    "matrix",
     "minimize",
     "newton_schulz",
     "nn",
@@ -60,6 +75,7 @@ __all__ = [
     "stacked",
     "unitarity",
     "updates",
+    "vector",
 ]
 
 register_when_used()

@@ -8,15 +8,24 @@ batch. Symbolic methods take tensors or NumPy arrays of one dtype and give tenso
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor import config
+from pytensor.graph.basic import Variable
 
 from unitarygraph.fields import algebra
-from unitarygraph.stacked.layout import REAL_DTYPES
+from unitarygraph.stacked.layout import REAL_DTYPES, from_complex, plain, to_complex
+from unitarygraph.stacked.variables import is_complex, mark
+
+#: methods whose result is a point or a vector, and those whose result is real numbers
+POINTS_AND_VECTORS = (
+    "proj", "egrad2rgrad", "ehess2rhess", "retr", "exp", "log", "transport", "project",
+)  # fmt: skip
+NUMBERS = ("inner", "norm", "dist", "mean_square")
 
 
 class Retraction(NamedTuple):
@@ -30,6 +39,31 @@ class Retraction(NamedTuple):
     move: Callable[..., Any]
 
 
+def takes_complex(method, marked):
+    """A manifold's method on stored tensors, made to take complex variables and NumPy complex arrays.
+
+    Where an argument is one, the result, if ``marked``, is a complex variable; else all is plain.
+    """
+
+    @wraps(method)
+    def taking(self, *args, **kwargs):
+        if not any(map(is_complex, (*args, *kwargs.values()))):
+            return method(self, *args, **kwargs)
+        if self.field == "real":
+            raise ValueError(f"{method.__name__}: got a complex argument on {self}")
+        stored = method(
+            self, *map(stored_value, args), **{k: stored_value(v) for k, v in kwargs.items()}
+        )
+        return mark(stored) if marked else stored
+
+    return taking
+
+
+def stored_value(x):
+    """Storage of a complex variable or NumPy complex array; anything else as it is."""
+    return plain(x) if isinstance(x, Variable) or not is_complex(x) else from_complex(x)
+
+
 @dataclass(frozen=True)
 class Manifold:
     """A set of matrices over ``field``, with the metric of the space around it unless it says more.
@@ -40,6 +74,10 @@ class Manifold:
     """
 
     field: str = "complex"
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        take_complex_in(cls)
 
     #: retractions by name
     retraction_table: ClassVar[Mapping[str, Retraction]] = {}
@@ -174,7 +212,7 @@ class Manifold:
         Raises ValueError that names the deviation and the limit ``tol`` (by default `tolerance`),
         or the shape; TypeError for a dtype other than float32 and float64.
         """
-        x = np.asarray(x)
+        x = np.asarray(stored_value(x))
         if x.dtype.name not in REAL_DTYPES:
             raise TypeError(f"check_point: x must be float32 or float64, got dtype {x.dtype}")
         self.check_shape("check_point", "x", x.shape)
@@ -218,7 +256,7 @@ class Manifold:
         Raises ValueError that names the length of u's part across the tangent space, relative to
         u's length where that is above 1, and the limit ``tol`` (by default `tolerance`).
         """
-        x, u = np.asarray(x), np.asarray(u)
+        x, u = (np.asarray(stored_value(a)) for a in (x, u))
         self.check_shape("check_tangent", "u", u.shape)
         limit = self.tolerance(x) if tol is None else tol
         across = np.linalg.norm(evaluate(self.proj(x, u)) - u) / max(np.linalg.norm(u), 1.0)
@@ -237,10 +275,11 @@ class Manifold:
         raise NotImplementedError(f"{self} has no random_point")
 
     def random_tangent(self, x, rng=None):
-        """Random stored tangent at the NumPy point x: a normal matrix, projected."""
-        x = np.asarray(x)
-        normal = np.random.default_rng(rng).standard_normal(x.shape).astype(x.dtype)
-        return evaluate(self.proj(x, normal))
+        """Random tangent at the NumPy point x, stored or complex as x is: a normal matrix, projected."""
+        stored = np.asarray(stored_value(x))
+        normal = np.random.default_rng(rng).standard_normal(stored.shape).astype(stored.dtype)
+        tangent = evaluate(self.proj(stored, normal))
+        return to_complex(tangent) if is_complex(x) else tangent
 
     def normal_matrices(self, shape, rng):
         """NumPy matrices with independent standard normal entries of the field, in double."""
@@ -273,6 +312,17 @@ class Manifold:
             listed = ", ".join(f"{name} {value.type.dtype}" for name, value in tensors.items())
             raise TypeError(f"{method}: {', '.join(tensors)} must have one dtype, got {listed}")
         return tensors.values()
+
+
+def take_complex_in(cls):
+    """Make the symbolic methods that a class defines take complex arguments."""
+    for names, marked in ((POINTS_AND_VECTORS, True), (NUMBERS, False)):
+        for name in names:
+            if name in cls.__dict__:
+                setattr(cls, name, takes_complex(cls.__dict__[name], marked))
+
+
+take_complex_in(Manifold)
 
 
 def evaluate(expression, mode="FAST_COMPILE"):

@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 
 from unitarygraph.manifolds.base import gram_deviation
 from unitarygraph.manifolds.stiefel import Stiefel
-from unitarygraph.ops.polar import polar
+from unitarygraph.ops.polar import Polar
 
 
 @dataclass(frozen=True, init=False)
@@ -110,7 +110,7 @@ class GeneralizedStiefel(Stiefel):
 
     def project(self, x):
         """Nearest point in B's norm: the polar factor in the coordinates L^H X."""
-        return self._pull(polar(*self._push("project", x=x), self.field)[0])
+        return self._pull(Polar(self.field)(*self._push("project", x=x))[0])
 
     def deviation(self, x):
         r""":math:`\|X^H B X - I\|_F` of a stored value, computed in double."""

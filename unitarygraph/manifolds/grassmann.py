@@ -9,8 +9,8 @@ import numpy as np
 from unitarygraph.manifolds import stiefel_curves, unitary
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
 from unitarygraph.manifolds.stiefel import Stiefel
-from unitarygraph.ops.logm import logm
-from unitarygraph.ops.polar import polar
+from unitarygraph.ops.logm import Logm
+from unitarygraph.ops.polar import Polar
 
 # As subspaces the first two are one map, of order 2; Stiefel's two geodesics are one along U with
 # X^H U = 0.
@@ -61,7 +61,7 @@ class Grassmann(Manifold):
         identity = identity.astype(x.type.dtype)
         turn = matmul(2 * matmul(y, hconj(y)) - identity, 2 * matmul(x, hconj(x)) - identity)
         half = np.asarray(0.5, x.type.dtype)
-        return self.proj(x, half * matmul(logm(turn, self.field), x))
+        return self.proj(x, half * matmul(Logm(self.field)(turn)[0], x))
 
     def transport(self, x, y, v):
         r"""Parallel along the shortest geodesic, in the basis Y; it keeps inner products.
@@ -71,7 +71,7 @@ class Grassmann(Manifold):
         """
         x, y, v = self.arguments("transport", x=x, y=y, v=v)
         matmul, hconj = self.matrices.matmul, self.matrices.hconj
-        q, cosine = polar(matmul(hconj(y), x), self.field)
+        q, cosine, *_ = Polar(self.field)(matmul(hconj(y), x))
         aligned = matmul(y, q)
         system = self.matrices.eye_like(cosine) + cosine
         turn = self.matrices.solve(system, matmul(hconj(aligned), v))
@@ -80,7 +80,7 @@ class Grassmann(Manifold):
     def project(self, x):
         """Polar factor of x."""
         (x,) = self.arguments("project", x=x)
-        return polar(x, self.field)[0]
+        return Polar(self.field)(x)[0]
 
     def dim(self, shape):
         """2p(n - p), or p(n - p) in the real field."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.manifolds.hermitian import Hermitian
-from unitarygraph.ops.expm import expm
+from unitarygraph.ops.expm_path import ExpmPath
 from unitarygraph.ops.positive import NearestPositive, PositiveGuard, PositiveLog, PositiveRoot
 
 
@@ -22,7 +22,7 @@ def by_second_order(matrices, x, u):
 def by_exp(matrices, x, u):
     r"""Geodesic :math:`E^H X E`, :math:`E = \exp(X^{-1} U / 2)`: positive by its form."""
     half = np.asarray(0.5, x.type.dtype)
-    root = expm(half * matrices.solve(x, u), skew_hermitian=False, field=matrices.field)
+    root = ExpmPath(matrices.field, 0, "general")(half * matrices.solve(x, u))
     moved = matrices.matmul(matrices.hconj(root), x, root)
     return PositiveGuard(matrices.field)(moved)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from unitarygraph.manifolds import stiefel_curves, unitary
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
-from unitarygraph.ops.polar import polar
+from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.stiefel_log import StiefelLog
 
 RETRACTIONS = {
@@ -134,7 +134,7 @@ class Stiefel(Manifold):
     def project(self, x):
         """Polar factor of x."""
         (x,) = self.arguments("project", x=x)
-        return polar(x, self.field)[0]
+        return Polar(self.field)(x)[0]
 
     def dim(self, shape):
         """2np - p^2, or np - p(p+1)/2 in the real field."""

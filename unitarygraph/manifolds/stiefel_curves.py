@@ -10,9 +10,10 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from unitarygraph.manifolds import unitary
-from unitarygraph.ops.expm import expm
-from unitarygraph.ops.newton_schulz import newton_schulz
-from unitarygraph.ops.polar import polar
+from unitarygraph.ops.expm_path import ExpmPath
+from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.ops.newton_schulz import NewtonSchulz
+from unitarygraph.ops.polar import Polar
 
 
 def is_square(x):
@@ -56,7 +57,7 @@ def by_cayley(matrices, x, u):
     system = matrices.eye_like(left) - half * matmul(right, left)
     step = matmul(left, matrices.solve(system, matmul(right, x)))
     # Twice, as the error of a long step grows with the square of its length.
-    return newton_schulz(newton_schulz(x + step, matrices.field), matrices.field)
+    return NewtonSchulz(matrices.field)(NewtonSchulz(matrices.field)(x + step))
 
 
 def by_exp(matrices, x, u):
@@ -72,8 +73,8 @@ def by_exp(matrices, x, u):
     u = settled(matrices, x, u)
     a = unitary.rotation(matrices, x, u)
     point = first_columns(matrices, x, u, a, matrices.matmul(matrices.hconj(u), u))
-    back = expm(-a, skew_hermitian=True, field=matrices.field)
-    return polar(matrices.matmul(point, back), matrices.field)[0]
+    back = ExpmSkew(matrices.field)(-a)[0]
+    return Polar(matrices.field)(matrices.matmul(point, back))[0]
 
 
 def by_canonical_exp(matrices, x, u):
@@ -92,7 +93,7 @@ def by_canonical_exp(matrices, x, u):
     half = np.asarray(0.5, x.type.dtype)
     a, v = half * unitary.rotation(matrices, x, u), inward(matrices, x, u)
     point = first_columns(matrices, x, v, a, matrices.matmul(matrices.hconj(v), v))
-    return polar(point, matrices.field)[0]
+    return Polar(matrices.field)(point)[0]
 
 
 def first_columns(matrices, x, v, a, s):
@@ -100,6 +101,6 @@ def first_columns(matrices, x, v, a, s):
     sigma = scale_of(matrices, v)
     lower = (pt.zeros_like(a) + matrices.eye_like(a)) * sigma
     rows = (pt.concatenate([a, -s / sigma], axis=-1), pt.concatenate([lower, a], axis=-1))
-    columns = expm(pt.concatenate(rows, axis=-2), skew_hermitian=False, field=matrices.field)
+    columns = ExpmPath(matrices.field, 0, "general")(pt.concatenate(rows, axis=-2))
     p = x.shape[-1] if x.type.shape[-1] is None else x.type.shape[-1]
     return matrices.matmul(pt.concatenate([x, v / sigma], axis=-1), columns[..., :p])

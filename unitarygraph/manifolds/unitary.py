@@ -9,11 +9,11 @@ import pytensor.tensor as pt
 
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
 from unitarygraph.ops.cayley import ShiftedSolve
-from unitarygraph.ops.expm import expm
-from unitarygraph.ops.logm import logm
-from unitarygraph.ops.newton_schulz import newton_schulz
-from unitarygraph.ops.polar import polar
-from unitarygraph.ops.qr import qr
+from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.ops.logm import Logm
+from unitarygraph.ops.newton_schulz import NewtonSchulz
+from unitarygraph.ops.polar import Polar
+from unitarygraph.ops.qr import QR
 
 
 def rotation(matrices, x, u):
@@ -30,12 +30,12 @@ def weingarten(manifold, x, egrad, u):
 
 def by_qr(matrices, x, u):
     """Q of x + u, the diagonal of R real and positive: without that phase it is no retraction."""
-    return qr(x + u, matrices.field)[0]
+    return QR(matrices.field)(x + u)[0]
 
 
 def by_polar(matrices, x, u):
     """Polar factor of x + u, the nearest point."""
-    return polar(x + u, matrices.field)[0]
+    return Polar(matrices.field)(x + u)[0]
 
 
 def limited(matrices, a, power=0.5):
@@ -56,13 +56,13 @@ def by_cayley(matrices, x, u):
     # It is 2 X (I - Omega/2)^{-1} - X, and (I - Omega/2)^H = I + Omega/2.
     omega = limited(matrices, rotation(matrices, x, u))
     turned = matrices.hconj(ShiftedSolve(matrices.field)(-omega, matrices.hconj(x)))
-    return newton_schulz(turned + turned - x, matrices.field, on_manifold=True)
+    return NewtonSchulz(matrices.field, on_manifold=True)(turned + turned - x)
 
 
 def by_exp(matrices, x, u):
     """X exp(Omega), the geodesic."""
-    turn = expm(rotation(matrices, x, u), skew_hermitian=True, field=matrices.field)
-    return newton_schulz(matrices.matmul(x, turn), matrices.field, on_manifold=True)
+    turn = ExpmSkew(matrices.field)(rotation(matrices, x, u))[0]
+    return NewtonSchulz(matrices.field, on_manifold=True)(matrices.matmul(x, turn))
 
 
 RETRACTIONS = {
@@ -105,7 +105,7 @@ class Unitary(Manifold):
         """
         x, y = self.arguments("log", x=x, y=y)
         matmul, xh = self.matrices.matmul, self.matrices.hconj(x)
-        return matmul(x, logm(matmul(xh, y), self.field))
+        return matmul(x, Logm(self.field)(matmul(xh, y))[0])
 
     def transport(self, x, y, v):
         r"""Left translation :math:`Y X^H V`, which keeps inner products."""
@@ -115,7 +115,7 @@ class Unitary(Manifold):
     def project(self, x):
         """Polar factor of x."""
         (x,) = self.arguments("project", x=x)
-        return polar(x, self.field)[0]
+        return Polar(self.field)(x)[0]
 
     def dim(self, shape):
         """n^2, or n(n-1)/2 in the real field."""

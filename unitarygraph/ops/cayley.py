@@ -5,6 +5,7 @@ import numpy as np
 from unitarygraph.fields import algebra
 from unitarygraph.stacked.lapack import LU
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.operands import operands, result
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 
@@ -67,7 +68,7 @@ def half(x):
     return x * np.asarray(0.5, x.type.dtype)
 
 
-def cayley(A, field="complex"):
+def cayley(A, field=None):
     r"""Cayley transform :math:`W = (I - A/2)^{-1} (I + A/2)`, of shape and dtype of A.
 
     ``(..., 2, n, n)``, or ``(..., n, n)`` with ``field="real"``. Unitary when A is skew-Hermitian;
@@ -76,4 +77,5 @@ def cayley(A, field="complex"):
     TypeError for dtypes. Other codes of the field use :math:`(I + A)^{-1} (I - A)`, which is
     ``cayley(-2 * A)``. Source: Helfrich, Willmott and Ye (2018); Wen and Yin (2013).
     """
-    return Cayley(field)(A)
+    field, (A,) = operands("cayley", field, A=A)
+    return result(field, Cayley(field)(A))

@@ -6,6 +6,7 @@ import scipy.linalg
 
 from unitarygraph.fields import algebra
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.operands import operands, result
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 NOT_HERMITIAN = "A must be Hermitian: A - A^H is not zero"
@@ -114,7 +115,7 @@ def inverse_gaps(w):
     return (1 - identity) / (gaps + identity)
 
 
-def eigh(A, field="complex"):
+def eigh(A, field=None):
     r"""Eigendecomposition :math:`A = V \mathrm{diag}(w) V^H` of a Hermitian matrix.
 
     ``(..., 2, n, n) -> (..., n), (..., 2, n, n)``, or without planes with ``field="real"``; dtype of
@@ -125,4 +126,6 @@ def eigh(A, field="complex"):
     are infinite or NaN there. Raises ValueError for shapes, TypeError for dtypes.
     Source: Magnus (1985), "On differentiating eigenvalues and eigenvectors".
     """
-    return tuple(Eigh(field)(A))
+    field, (A,) = operands("eigh", field, A=A)
+    w, V = Eigh(field)(A)
+    return w, result(field, V)

@@ -2,9 +2,10 @@
 
 from unitarygraph.ops.expm_path import ExpmPath
 from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.stacked.operands import operands, result
 
 
-def expm(A, skew_hermitian=None, field="complex"):
+def expm(A, skew_hermitian=None, field=None):
     r"""Matrix exponential, ``(..., 2, n, n) -> (..., 2, n, n)``, dtype of A (float32 or float64).
 
     Parameters
@@ -23,16 +24,19 @@ def expm(A, skew_hermitian=None, field="complex"):
     Gradients of any order exist. NaN or infinity in a matrix gives NaN. Raises ValueError for shapes
     and TypeError for dtypes. Source: Al-Mohy and Higham (2009).
     """
+    field, (A,) = operands("expm", field, A=A)
     if skew_hermitian:
-        return ExpmSkew(field)(A)[0]
-    return ExpmPath(field, 0, "detect" if skew_hermitian is None else "general")(A)
+        return result(field, ExpmSkew(field)(A)[0])
+    structure = "detect" if skew_hermitian is None else "general"
+    return result(field, ExpmPath(field, 0, structure)(A))
 
 
-def expm_frechet(A, E, field="complex"):
+def expm_frechet(A, E, field=None):
     r"""Frechet derivative of the matrix exponential, :math:`L_A(E)`, linear in E.
 
     ``(..., 2, n, n), (..., 2, n, n) -> (..., 2, n, n)``, dtype of the inputs, which must agree. It is
     the upper-right block of :math:`\exp[[A, E], [0, A]]`. Gradients of any order; errors as `expm`.
     Source: Al-Mohy and Higham (2009), algorithm 6.4.
     """
-    return ExpmPath(field, 1)(A, E)
+    field, (A, E) = operands("expm_frechet", field, A=A, E=E)
+    return result(field, ExpmPath(field, 1)(A, E))

@@ -17,9 +17,10 @@ import scipy.linalg
 
 from unitarygraph.fields import algebra
 from unitarygraph.ops.expm_path import ExpmPath
-from unitarygraph.ops.newton_schulz import NewtonSchulzDerivative, newton_schulz, step
+from unitarygraph.ops.newton_schulz import NewtonSchulz, NewtonSchulzDerivative, step
 from unitarygraph.stacked.blas import hconj_product, product, product_hconj
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.operands import operands, result
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 REFUSED = (
@@ -58,14 +59,14 @@ class Logm(MatrixOp):
     def pullback(self, inputs, outputs, cotangents):
         x, w, q = outputs
         (u,) = inputs
-        near = newton_schulz(u, self.field)
+        near = NewtonSchulz(self.field)(u)
         near_bar = LogmFrechet(self.field, adjoint=True)(near, x, w, q, cotangents[0])
         return [NewtonSchulzDerivative(self.field)(u, near_bar)]
 
     def pushforward(self, inputs, outputs, tangents):
         x, w, q = outputs
         (u,), (du,) = inputs, tangents
-        near = newton_schulz(u, self.field)
+        near = NewtonSchulz(self.field)(u)
         d_near = NewtonSchulzDerivative(self.field)(u, du)
         none = sum_or_disconnected([])
         return [LogmFrechet(self.field)(near, x, w, q, d_near), none, none]
@@ -128,7 +129,7 @@ class LogmFrechet(MatrixOp):
         return [self(u, x, w, q, total) if right else total]
 
 
-def logm(U, field="complex"):
+def logm(U, field=None):
     r"""Principal logarithm of a unitary matrix: the skew-Hermitian X with :math:`e^X = U`.
 
     ``(..., 2, n, n) -> (..., 2, n, n)``, or without planes for an orthogonal U with ``field="real"``;
@@ -141,4 +142,5 @@ def logm(U, field="complex"):
     ValueError for shapes, TypeError for dtypes.
     Source: Higham, Functions of Matrices (2008), chapter 11.
     """
-    return Logm(field)(U)[0]
+    field, (U,) = operands("logm", field, U=U)
+    return result(field, Logm(field)(U)[0])

@@ -11,6 +11,7 @@ import numpy as np
 from unitarygraph.fields import algebra
 from unitarygraph.stacked.blas import hconj_product, product
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.operands import operands, result
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 
@@ -86,7 +87,7 @@ class NewtonSchulzDerivative(MatrixOp):
         return total * np.asarray(-0.5, x.type.dtype)
 
 
-def newton_schulz(X, field="complex", on_manifold=False):
+def newton_schulz(X, field=None, on_manifold=False):
     r"""One step :math:`X (3 I - X^H X)/2` towards the polar factor of X, of X's shape and dtype.
 
     ``(..., 2, m, n)``, or ``(..., m, n)`` with ``field="real"``, m >= n. A deviation
@@ -99,7 +100,8 @@ def newton_schulz(X, field="complex", on_manifold=False):
     function of. All its tangents are then tangent to the manifold, where the step's derivative is
     the identity: it is taken as such, which costs nothing.
     """
-    return NewtonSchulz(field, on_manifold)(X)
+    field, (X,) = operands("newton_schulz", field, X=X)
+    return result(field, NewtonSchulz(field, on_manifold)(X))
 
 
 def step(x):

@@ -5,6 +5,7 @@ from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.stacked.blas import hconj_product, product
 from unitarygraph.stacked.lapack import right_singular, thin_svd
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.operands import operands, result
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 
@@ -77,7 +78,7 @@ class Polar(MatrixOp):
         return [matrices.hconj(matrices.solve(p, matrices.hconj(z)))]
 
 
-def polar(A, field="complex"):
+def polar(A, field=None):
     r"""Polar decomposition :math:`A = U P`, U with orthonormal columns, P Hermitian.
 
     ``(..., 2, m, n) -> (..., 2, m, n), (..., 2, n, n)``, m >= n, or without planes with
@@ -86,5 +87,6 @@ def polar(A, field="complex"):
     undefined at rank < n. Raises ValueError for shapes (m < n too), TypeError for dtypes.
     Source: Higham, Functions of Matrices (2008), chapter 8.
     """
+    field, (A,) = operands("polar", field, A=A)
     U, P, _, _ = Polar(field)(A)
-    return U, P
+    return result(field, U, P)

@@ -5,6 +5,7 @@ import numpy as np
 from unitarygraph.fields import algebra
 from unitarygraph.stacked.lapack import cholesky_qr, thin_qr
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.operands import operands, result
 from unitarygraph.stacked.solve import Solve
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
@@ -93,7 +94,7 @@ class QR(MatrixOp):
         return [x - matmul(q, upper), matmul(upper, r)]
 
 
-def qr(A, field="complex"):
+def qr(A, field=None):
     r"""QR decomposition :math:`A = Q R` with the diagonal of R real and positive.
 
     ``(..., 2, m, n) -> (..., 2, m, n), (..., 2, n, n)``, m >= n, or without planes with
@@ -103,4 +104,5 @@ def qr(A, field="complex"):
     shapes (m < n too), TypeError for dtypes. Source: Walter, Lehmann and Lamour (2012), "On
     evaluating higher-order derivatives of the QR decomposition".
     """
-    return tuple(QR(field)(A))
+    field, (A,) = operands("qr", field, A=A)
+    return result(field, *QR(field)(A))

@@ -4,6 +4,7 @@ import numpy as np
 
 from unitarygraph.fields import algebra
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.operands import operands, result
 
 
 class UpperPart(MatrixOp):
@@ -30,7 +31,7 @@ class UpperPart(MatrixOp):
         return [self(tangents[0])]
 
 
-def skew_from_upper(A, field="complex"):
+def skew_from_upper(A, field=None):
     r"""Skew-Hermitian matrix with the strict upper triangle and imaginary diagonal of A.
 
     ``(..., 2, n, n) -> (..., 2, n, n)``; real: the skew-symmetric matrix with the strict upper
@@ -38,6 +39,11 @@ def skew_from_upper(A, field="complex"):
     coordinates, n(n-1)/2 in the real field. dtype of A; errors as `unitarygraph.expm`.
     Source: Lezcano-Casado and Martinez-Rubio (2019), section 4.2.
     """
-    matrices = algebra(field)
+    field, (A,) = operands("skew_from_upper", field, A=A)
+    return result(field, skew_of_upper(A, field))
+
+
+def skew_of_upper(A, field):
+    """`skew_from_upper` of a stored tensor."""
     upper = UpperPart(field)(A)
-    return upper - matrices.hconj(upper)
+    return upper - algebra(field).hconj(upper)

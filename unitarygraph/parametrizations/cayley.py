@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unitarygraph.ops.cayley import cayley
+from unitarygraph.ops.cayley import Cayley as CayleyOp
 from unitarygraph.parametrizations.inverse import inverse_cayley
 from unitarygraph.parametrizations.skew import SkewParametrization
 
@@ -31,7 +31,7 @@ class Cayley(SkewParametrization):
         super().__init__(n, init, field, rng, dtype, name)
 
     def of(self, A):
-        return cayley(A * np.asarray(-2, A.type.dtype), self.field)
+        return CayleyOp(self.field)(A * np.asarray(-2, A.type.dtype))
 
     def of_value(self, A):
         identity = np.eye(self.n, dtype=A.dtype)

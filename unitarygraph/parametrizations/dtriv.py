@@ -5,7 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Unitary
-from unitarygraph.ops.polar import polar
+from unitarygraph.ops.polar import Polar
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.cayley import Cayley
@@ -117,7 +117,7 @@ class DynamicTrivialization(Parametrization):
         if self.M is not None:
             last = pt.eq(self._moves + 1, self.M)
             updates[self._moves] = pt.switch(last, 0, self._moves + 1)
-            point = pt.switch(last, polar(point, self.field)[0], point)
+            point = pt.switch(last, Polar(self.field)(point)[0], point)
         updates[self.base] = point
         return updates | {s: pt.zeros_like(s) for s in state if s is not A}
 

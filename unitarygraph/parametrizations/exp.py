@@ -1,7 +1,6 @@
 """Unitary matrices as exponentials of skew-Hermitian ones."""
 
-from unitarygraph.ops.expm import expm
-from unitarygraph.ops.expm_skew import skew_exponential
+from unitarygraph.ops.expm_skew import ExpmSkew, skew_exponential
 from unitarygraph.parametrizations.inverse import unitary_logarithm
 from unitarygraph.parametrizations.skew import SkewParametrization
 
@@ -30,7 +29,7 @@ class Exp(SkewParametrization):
         super().__init__(n, init, field, rng, dtype, name)
 
     def of(self, A):
-        return expm(A, True, self.field)
+        return ExpmSkew(self.field)(A)[0]
 
     def of_value(self, A):
         return skew_exponential(A)[0]

@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from unitarygraph.ops.upper import skew_from_upper
+from unitarygraph.ops.upper import skew_of_upper
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.initializers import skew_initializer
@@ -47,7 +47,7 @@ class SkewParametrization(Parametrization):
         """NumPy A for a unitary NumPy W, in double; ValueError where there is none."""
 
     def __call__(self):
-        return self.of(skew_from_upper(self._upper, self.field))
+        return self.of(skew_of_upper(self._upper, self.field))
 
     def value(self):
         """Current matrix, computed by NumPy in the parameters' precision; NaN where A is not finite."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor import config
 
+FIELDS = ("complex", "real")
 REAL_DTYPES = ("float32", "float64")
 COMPLEX_OF = {"float32": "complex64", "float64": "complex128"}
 
@@ -61,15 +62,42 @@ def matrix(name=None, shape=(None, None), dtype=None):
     shape = tuple(shape)
     if len(shape) < 2:
         raise ValueError(f"matrix: shape must be (..., m, n), got {shape}")
-    dtype = config.floatX if dtype is None else np.dtype(dtype).name
-    if dtype not in REAL_DTYPES:
-        raise TypeError(f"matrix: dtype must be float32 or float64, got {dtype}")
-    return pt.tensor(name, dtype=dtype, shape=(*shape[:-2], 2, *shape[-2:]))
+    return pt.tensor(
+        name, dtype=checked_dtype("matrix", dtype), shape=(*shape[:-2], 2, *shape[-2:])
+    )
+
+
+def checked_dtype(function, dtype):
+    """Name of the planes' dtype, by default ``floatX``; complex64 and complex128 mean theirs.
+
+    Raises TypeError for other dtypes, in the name of a function.
+    """
+    given = config.floatX if dtype is None else np.dtype(dtype).name
+    name = {c: r for r, c in COMPLEX_OF.items()}.get(given, given)
+    if name not in REAL_DTYPES:
+        raise TypeError(f"{function}: dtype must be float32 or float64, got {given}")
+    return name
+
+
+def plane(a, index):
+    """Real (0) or imaginary (1) plane of a stacked tensor."""
+    axis = plane_axis(a.type.ndim)
+    return a[(..., index, *(slice(None),) * (-axis - 1))]
+
+
+def from_planes(re, im):
+    """Stacked tensor of its planes."""
+    return pt.stack([re, im], axis=plane_axis(re.type.ndim + 1))
+
+
+def plain(x):
+    """The stacked tensor of a complex variable (`unitarygraph.stacked.variables`); others as given."""
+    return getattr(x, "stacked", x)
 
 
 def as_stacked(a, function, argument="A"):
     """Tensor variable of ``a``, checked to be stacked, for the function and argument named."""
-    a = pt.as_tensor_variable(a)
+    a = pt.as_tensor_variable(plain(a))
     if a.type.dtype not in REAL_DTYPES:
         raise TypeError(
             f"{function}: {argument} must be stacked float32 or float64, got dtype {a.type.dtype}; "

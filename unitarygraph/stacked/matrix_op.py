@@ -18,9 +18,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.graph.replace import _vectorize_node
 
-from unitarygraph.stacked.layout import COMPLEX_OF, REAL_DTYPES, to_complex
-
-FIELDS = ("complex", "real")
+from unitarygraph.stacked.layout import COMPLEX_OF, FIELDS, REAL_DTYPES, plain, to_complex
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class MatrixOp(Op):
 
     def make_node(self, *inputs):
         slots_in, slots_out = self.slots
-        inputs = [pt.as_tensor_variable(x) for x in inputs]
+        inputs = [pt.as_tensor_variable(plain(x)) for x in inputs]
         if len(inputs) != len(slots_in):
             raise TypeError(f"{self.title}: expected {len(slots_in)} inputs, got {len(inputs)}")
         for name, slot, x in zip(self.arguments, slots_in, inputs, strict=True):

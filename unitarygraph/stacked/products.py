@@ -1,9 +1,10 @@
-"""Conjugate transpose and product as Ops, so that rewrites can recognise them."""
+"""Conjugate transpose, product and quotient as Ops: rewrites recognize them, and leave them whole."""
 
 import numpy as np
+import pytensor.tensor as pt
 
 from unitarygraph.stacked.blas import SMALL, hconj_product, product, product_hconj
-from unitarygraph.stacked.layout import to_complex
+from unitarygraph.stacked.layout import from_planes, plane, plane_axis, to_complex
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
@@ -76,6 +77,46 @@ class MatMul(MatrixOp):
             if is_connected(tangent)
         ]
         return [sum_or_disconnected(terms)]
+
+
+class Quotient(MatrixOp):
+    r"""Entrywise :math:`Y = A / B` of complex matrices of one shape, ``(..., 2, m, n)``.
+
+    An Op because a graph that scales its divisor, against overflow, would be rewritten to one that
+    does not. Adjoint: :math:`\bar A = \bar Y / \bar B`, :math:`\bar B = -\bar A\,\overline{Y}`,
+    a bar over a matrix its conjugate. NumPy divides as Smith (1962).
+    """
+
+    title = "/"
+    arguments = ("A", "B")
+    signature = "C(m,n),C(m,n)->C(m,n)"
+
+    def compute(self, inputs, outputs):
+        y = to_complex(inputs[0]) / to_complex(inputs[1])
+        outputs[0][..., 0, :, :], outputs[0][..., 1, :, :] = y.real, y.imag
+
+    def pullback(self, inputs, outputs, cotangents):
+        a_bar = self(cotangents[0], conj(inputs[1]))
+        return [a_bar, -multiplied(a_bar, conj(outputs[0]))]
+
+    def pushforward(self, inputs, outputs, tangents):
+        da, db = tangents
+        terms = [da] if is_connected(da) else []
+        if is_connected(db):
+            terms.append(-multiplied(outputs[0], db))
+        return [self(sum_or_disconnected(terms), inputs[1]) if terms else sum_or_disconnected([])]
+
+
+def conj(a):
+    """Conjugate of a stacked tensor."""
+    shape = (2, *(1,) * (-plane_axis(a.type.ndim) - 1))
+    return a * pt.constant(np.array([1, -1], dtype=a.type.dtype).reshape(shape))
+
+
+def multiplied(a, b):
+    """Entrywise product of stacked tensors that broadcast."""
+    x, y, u, v = (plane(s, k) for s in (a, b) for k in (0, 1))
+    return from_planes(x * u - y * v, x * v + y * u)
 
 
 def products(a, b, left=False, right=False):

@@ -4,8 +4,8 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
-from unitarygraph.ops.polar import polar
-from unitarygraph.ops.qr import qr
+from unitarygraph.ops.polar import Polar
+from unitarygraph.ops.qr import QR
 from unitarygraph.parameter import manifold_of
 from unitarygraph.updates.gradients import label
 from unitarygraph.updates.state import zeros
@@ -65,7 +65,7 @@ def project_after(updates, every=1, kind="polar", params=None):
     return projected
 
 
-KINDS = {"polar": polar, "qr": qr}
+KINDS = {"polar": Polar, "qr": QR}
 
 
 def _projection(p, new, kind):
@@ -79,7 +79,7 @@ def _projection(p, new, kind):
             f"project_after: kind 'qr' projects on Unitary and Stiefel, {label(p)} is on {manifold}; "
             "take 'polar', the nearest point"
         )
-    return qr(new, manifold.field)[0]
+    return QR(manifold.field)(new)[0]
 
 
 def _orthonormal(p, new, field, kind):
@@ -92,5 +92,5 @@ def _orthonormal(p, new, field, kind):
     matrix = new.reshape(flat)
     hconj = manifold_of(p).matrices.hconj
     wide = flat[-2] < flat[-1]
-    factor = KINDS[kind](hconj(matrix) if wide else matrix, field)[0]
+    factor = KINDS[kind](field)(hconj(matrix) if wide else matrix)[0]
     return (hconj(factor) if wide else factor).reshape(shape)

@@ -4,10 +4,10 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean, Unitary
-from unitarygraph.ops.expm import expm
-from unitarygraph.ops.newton_schulz import newton_schulz
-from unitarygraph.ops.polar import polar
-from unitarygraph.ops.qr import qr
+from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.ops.newton_schulz import NewtonSchulz
+from unitarygraph.ops.polar import Polar
+from unitarygraph.ops.qr import QR
 from unitarygraph.parameter import manifold_of
 from unitarygraph.updates.gradients import gradients, label
 from unitarygraph.updates.rmsprop import rmsprop
@@ -110,22 +110,22 @@ def low_rank_step(matrices, u, a, b, kind):
     n, k = b.type.shape[-2:]
     turned = matmul(hconj(u), a)
     if 2 * k >= n:
-        return newton_schulz(matmul(u, KINDS[kind](matrices, turned, b)), matrices.field)
-    q, r = qr(pt.concatenate([turned, b], axis=-1), matrices.field)
+        return NewtonSchulz(matrices.field)(matmul(u, KINDS[kind](matrices, turned, b)))
+    q, r = QR(matrices.field)(pt.concatenate([turned, b], axis=-1))
     # The step of 2k x 2k takes four fifths off the drift of U.
-    turn = newton_schulz(KINDS[kind](matrices, r[..., :k], r[..., k:]), matrices.field)
+    turn = NewtonSchulz(matrices.field)(KINDS[kind](matrices, r[..., :k], r[..., k:]))
     uq = matmul(u, q)
     return u + matmul(matmul(uq, turn - matrices.eye_like(turn)), hconj(q))
 
 
 def _nearest(matrices, r1, r2):
     product = matrices.matmul(r1, matrices.hconj(r2))
-    return polar(product + matrices.eye_like(product), matrices.field)[0]
+    return Polar(matrices.field)(product + matrices.eye_like(product))[0]
 
 
 def _tangent(matrices, r1, r2):
     turn = matrices.skew_hermitian(matrices.matmul(r1, matrices.hconj(r2)))
-    return expm(turn, skew_hermitian=True, field=matrices.field)
+    return ExpmSkew(matrices.field)(turn)[0]
 
 
 KINDS = {"D": _nearest, "T": _tangent}
@@ -138,7 +138,7 @@ def _by_lsi(matrices, g, rank, step, rng):
     test = pt.cos(phase)
     if matrices.field == "complex":
         test = pt.stack([test, pt.sin(phase)], axis=0)
-    b = qr(matrices.matmul(matrices.hconj(g), test), matrices.field)[0]
+    b = QR(matrices.field)(matrices.matmul(matrices.hconj(g), test))[0]
     return matrices.matmul(g, b), b
 
 
@@ -158,7 +158,7 @@ def _by_columns(matrices, g, rank, step, rng):
     taken = upto - before
     if matrices.field == "complex":
         taken = pt.stack([taken, pt.zeros_like(taken)], axis=-3)
-    a = qr(matrices.matmul(g, taken), matrices.field)[0]
+    a = QR(matrices.field)(matrices.matmul(g, taken))[0]
     return a, matrices.matmul(matrices.hconj(g), a)
 
 

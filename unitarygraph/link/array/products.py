@@ -16,6 +16,11 @@ def matmul(xp, op, a, b):
     return (hconj(xp, a) if op.left else a) @ (hconj(xp, b) if op.right else b)
 
 
+def quotient(xp, op, a, b):
+    """`Quotient`."""
+    return a / b
+
+
 def between(xp, v, m):
     """V M V^H."""
     return v @ m @ hconj(xp, v)

@@ -49,13 +49,14 @@ from unitarygraph.ops.stiefel_log import StiefelLog
 from unitarygraph.ops.upper import UpperPart
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.modulus import Modulus, Norm
-from unitarygraph.stacked.products import HConj, MatMul
+from unitarygraph.stacked.products import HConj, MatMul, Quotient
 from unitarygraph.stacked.solve import Solve
 
 # In place of a kernel: why there is none.
 KERNELS: dict[type[MatrixOp], Callable[..., Any] | str] = {
     HConj: products.hconj_op,
     MatMul: products.matmul,
+    Quotient: products.quotient,
     Solve: solve.solve,
     Norm: modulus.norm,
     Modulus: modulus.modulus,
@@ -92,7 +93,17 @@ KERNELS: dict[type[MatrixOp], Callable[..., Any] | str] = {
 # Functions ``(xp, op, inputs, outputs)`` that tell which matrices of a batch an Op refuses.
 REFUSED = {Eigh: eigh.not_hermitian, ExpmSkew: expm_skew.not_skew, Logm: logm.not_unitary}
 # Ops in which a number that is not finite reaches only the entries that are made of it.
-ENTRYWISE = {HConj, MatMul, Modulus, LogSoftmax, LogSoftmaxGrad, DFT, Rotations, RotationsGrad}
+ENTRYWISE = {
+    HConj,
+    MatMul,
+    Quotient,
+    Modulus,
+    LogSoftmax,
+    LogSoftmaxGrad,
+    DFT,
+    Rotations,
+    RotationsGrad,
+}
 
 
 def kernel_of(op):

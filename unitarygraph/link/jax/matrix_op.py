@@ -18,6 +18,7 @@ from unitarygraph.link.jax import namespace
 from unitarygraph.link.jax.precision import arrays_of
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.tangents import is_connected
+from unitarygraph.stacked.variables import View
 
 
 @jax_funcify.register(MatrixOp)
@@ -81,3 +82,9 @@ def pullback_of(op, shapes, dtype):
     connected = [is_connected(bar) for bar in bars]
     results = [bar for bar, there in zip(bars, connected, strict=True) if there]
     return jax_funcify(FunctionGraph(given, results, clone=True)), connected
+
+
+@jax_funcify.register(View)
+def jax_view(op, node, **kwargs):
+    """The identity."""
+    return lambda x: x

@@ -13,6 +13,7 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_defa
 from unitarygraph.link.numba.cache import CACHE_VERSION
 from unitarygraph.link.numba.callback import DONE, INTP, REFUSED, array_at, external
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.variables import View
 
 
 def external_of(op, dtype, rank):
@@ -107,3 +108,9 @@ def numba_matrix_op(op, node, **kwargs):
         source, name, {"np": np, "compute": compute, "dtype": dtype}
     )
     return numba_njit(function), CACHE_VERSION
+
+
+@register_funcify_default_op_cache_key(View)
+def numba_view(op, node, **kwargs):
+    """The identity."""
+    return numba_njit(lambda x: x), CACHE_VERSION

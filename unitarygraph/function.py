@@ -1,0 +1,133 @@
+"""PyTensor's functions and gradients, with NumPy complex arrays where variables are complex."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pytensor
+from pytensor.graph.basic import Variable
+
+from unitarygraph.stacked.layout import REAL_DTYPES, from_complex, to_complex
+from unitarygraph.stacked.variables import ComplexOperators, mark
+
+
+def grad(cost, wrt, **kwargs):
+    r"""Gradient of a real scalar: complex for complex variables, real for real ones.
+
+    Of a real loss L in Z = X + iY it is :math:`dL/dX + i\,dL/dY`, the direction of steepest ascent:
+    what PyTorch calls ``.grad``, and the conjugate of what ``jax.grad`` returns. ``wrt`` is a variable
+    or a list of them, and so is the result; further arguments and errors are those of
+    `pytensor.grad`. Raises TypeError for a complex cost.
+    """
+    if isinstance(cost, ComplexOperators):
+        raise TypeError(
+            f"grad: cost must be a real scalar, got {cost}; take Z.real, abs(Z) or Z.norm() of it"
+        )
+    single = isinstance(wrt, Variable)
+    variables = [wrt] if single else list(wrt)
+    found = pytensor.grad(cost, variables, **kwargs)
+    results = [
+        mark(g) if isinstance(v, ComplexOperators) and g is not None else g
+        for v, g in zip(variables, found, strict=True)
+    ]
+    return results[0] if single else results
+
+
+def function(inputs, outputs=None, mode=None, updates=None, givens=None, **kwargs):
+    """Compile a graph, as `pytensor.function` does, for NumPy complex arrays.
+
+    Where an input is a complex variable the compiled function takes a NumPy complex array of its
+    precision, ``(..., m, n)``, or a stacked real one, ``(..., 2, m, n)``; where an output is complex
+    it returns a complex array. All else is `pytensor.function`'s: outputs may be one, a list or a
+    dict; inputs may be `pytensor.In`.
+
+    Returns
+    -------
+    Function
+        callable; ``.compiled`` is PyTensor's own function
+
+    Raises
+    ------
+    TypeError, ValueError
+        when called with an array of another dtype or number of axes, naming the input; else as
+        `pytensor.function`
+
+    >>> import numpy as np, unitarygraph as ug
+    >>> Z = ug.matrix("Z", shape=(2, 2))
+    >>> f = ug.function([Z], Z.H @ Z)
+    >>> f(np.array([[1, 1j], [0, 2]])).tolist()
+    [[(1+0j), 1j], [-1j, (5+0j)]]
+    """
+    if not isinstance(inputs, Sequence):
+        raise TypeError(f"function: inputs must be a list of variables, got {inputs!r}")
+    keys = list(outputs) if isinstance(outputs, Mapping) else None
+    compiled = pytensor.function(
+        inputs,
+        outputs if keys is None else [outputs[k] for k in keys],
+        mode=mode,
+        updates=updates,
+        givens=givens,
+        **kwargs,
+    )
+    return Function(compiled, [getattr(i, "variable", i) for i in inputs], outputs)
+
+
+class Function:
+    """A compiled function that takes and returns NumPy complex arrays; see `function`."""
+
+    def __init__(self, compiled, variables, outputs):
+        #: the function as PyTensor made it, on stacked storage
+        self.compiled = compiled
+        self._inputs = [
+            (v.name, str(v), v.type.ndim) if isinstance(v, ComplexOperators) else None
+            for v in variables
+        ]
+        self._keys = list(outputs) if isinstance(outputs, Mapping) else None
+        values = outputs if self._keys is None else outputs.values()
+        self._single = not isinstance(values, Iterable) or isinstance(values, Variable)
+        self._complex = [
+            isinstance(v, ComplexOperators) for v in ([values] if self._single else values)
+        ]
+
+    def __call__(self, *args, **kwargs):
+        """Values of the outputs."""
+        args = [
+            a if known is None else _stored(a, known)
+            for a, known in zip(args, self._inputs, strict=False)
+        ] + list(args[len(self._inputs) :])
+        named = {known[0]: known for known in self._inputs if known and known[0]}
+        kwargs = {k: _stored(v, named[k]) if k in named else v for k, v in kwargs.items()}
+        return self._values(self.compiled(*args, **kwargs))
+
+    def _values(self, results):
+        if self._single:
+            return _value(results, self._complex[0])
+        values = [_value(v, c) for v, c in zip(results, self._complex, strict=True)]
+        return values if self._keys is None else dict(zip(self._keys, values, strict=True))
+
+    def __getattr__(self, name):
+        # Pickle and copy ask before there is anything to ask.
+        if name.startswith("__") or "compiled" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.compiled, name)
+
+
+def _stored(a, known):
+    """Stacked array of an argument for a complex input."""
+    _, label, ndim = known
+    a = np.asarray(a) if not hasattr(a, "dtype") else a
+    if a.dtype.kind == "c":
+        if a.ndim != ndim - 1:
+            raise ValueError(
+                f"{label}: expected a complex array of {ndim - 1} axes, got shape {a.shape}"
+            )
+        return from_complex(a)
+    if a.dtype.name not in REAL_DTYPES or a.ndim != ndim:
+        raise TypeError(
+            f"{label}: expected a complex array of {ndim - 1} axes or a stacked real one of {ndim}, "
+            f"got dtype {a.dtype} and shape {tuple(a.shape)}"
+        )
+    return a
+
+
+def _value(result, is_complex):
+    return to_complex(np.asarray(result)) if is_complex else result
