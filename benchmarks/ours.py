@@ -7,6 +7,7 @@ import pytensor.tensor as pt
 import unitarygraph as ug
 from benchmarks.samples import ORTHOGONAL_RATE, RATE
 from unitarygraph import models, stacked, tasks, updates
+from unitarygraph.stacked.layout import plain
 
 
 def store(x):
@@ -28,7 +29,7 @@ def symbol(name, x):
 def value_and_gradient(op, x, g, outputs=("value", "gradient")):
     """Callable of y = op(x) and the gradient of Re <g, y>, or of those named in ``outputs``."""
     X, G = symbol("x", x), symbol("g", g)
-    Y = op(X)
+    Y = plain(op(X))
     made = {"value": Y}
     if "gradient" in outputs:
         made["gradient"] = pt.grad((Y * G).sum(), X)

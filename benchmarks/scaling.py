@@ -29,7 +29,7 @@ def exponential(n, skew):
     rng = np.random.default_rng(0)
     a = (samples.skew_hermitian if skew else samples.general)(rng, n, "complex64")
     g = samples.normal(rng, (n, n), "complex64")
-    run = ours.value_and_gradient(lambda A: ug.expm(A, skew_hermitian=skew), a, g)
+    run = ours.value_and_gradient(lambda A: ug.expm(A, skew_hermitian=skew, field="complex"), a, g)
     if skew:
         return {
             "unitarygraph": run,

@@ -8,13 +8,13 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from backend_modes import PACKAGES, THIRD_PARTY, the_mode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.replace import clone_replace, vectorize_graph
 
 import unitarygraph as ug
-from backend_modes import PACKAGES, THIRD_PARTY, the_mode
 from unitarygraph.stacked.variables import Complex, ComplexSharedVariable, Stacked
 
 EPS = np.finfo("float64").eps
@@ -398,7 +398,7 @@ def test_inside_scan_and_op_from_graph(rng):
     loss = last.norm() + ug.as_complex(twice).norm()
     f = ug.function([Z, u], [last, loss, ug.grad(loss, Z)], mode="FAST_COMPILE")
     z, v = normal(rng, N, N), normal(rng, N)
-    end, value, gradient = f(z, v)
+    end, _, gradient = f(z, v)
     assert np.allclose(end, np.linalg.matrix_power(z, 4) @ v)
     direction, h = normal(rng, N, N), 1e-6
     slope = (f(z + h * direction, v)[1] - f(z - h * direction, v)[1]) / (2 * h)
