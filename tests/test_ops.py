@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from op_table import CASES, TABLE
-from oracles import evaluate, gradcheck
+from oracles import assert_tangents, evaluate, gradcheck
 from pytensor.compile.mode import Mode
 from pytensor.gradient import pushforward
 from pytensor.graph.traversal import ancestors
@@ -117,6 +117,32 @@ def test_pushforward_is_the_adjoint_of_pullback(name, field, rng):
         right = sum((g * t).sum() for g, t in zip(backward, tangents, strict=True))
         f = pytensor.function(inputs, [left, right], mode="FAST_COMPILE")
         np.testing.assert_allclose(*f(*arrays), rtol=1e-9, atol=1e-11)
+
+
+# PyTensor's Eye, which has no pushforward, is part of their gradients.
+WITH_EYE = ("eigh", "det_phase")
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["double pullback", "pushforward"])
+@pytest.mark.parametrize(("name", "field"), CASES)
+def test_tangents_of_all_inputs_at_once(name, field, direct, rng):
+    """Both of PyTensor's ways forward are the central difference along all inputs' tangents.
+
+    The direct one is asked for gradients as well: no other test calls the pushforward of those Ops
+    that only gradients hold.
+    """
+    arrays = draw(name, field, rng)
+    directions = [rng.standard_normal(a.shape) for a in arrays]
+    inputs = symbols(name, field, rng, "float64", static=True)
+    outputs = TABLE[name].outputs(*inputs, field=field)
+    tangents = [pt.as_tensor(d) for d in directions]
+    if direct and TABLE[name].second and name not in WITH_EYE:
+        cost = sum((rng.standard_normal(y.type.shape) * y**2).sum() for y in outputs)
+        outputs = [*outputs, *pt.grad(cost, inputs)]
+    # One at a time: PyTensor's own double pullback stops at an output that another one is made of.
+    dots = [pushforward(y, inputs, tangents, use_op_pushforward=direct) for y in outputs]
+    f = pytensor.function(inputs, [*outputs, *dots], mode="FAST_COMPILE", on_unused_input="ignore")
+    assert_tangents(f, arrays, directions, TABLE[name].rough)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
