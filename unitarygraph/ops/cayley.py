@@ -63,7 +63,7 @@ class Cayley(MatrixOp):
 
 
 def half(x):
-    """X / 2 in the dtype of x."""
+    """x / 2 in the dtype of x."""
     return x * np.asarray(0.5, x.type.dtype)
 
 
