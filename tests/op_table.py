@@ -36,6 +36,8 @@ class Row:
     second: bool = True
     # The value at an argument h off its set is exact to this times h^2, and may jump by as much.
     rough: float = 0
+    # Whether NaN and infinities go where sums and products take them, not to the whole matrix.
+    arithmetic: bool = False
 
     def outputs(self, *inputs, field):
         """The outputs as a tuple."""
@@ -143,8 +145,10 @@ def lyapunov(p, c, field):
 
 
 TABLE = {
-    "hconj": Row(lambda a, field: HConj(field)(a), general, lambda a: a.conj().T, tall=True),
-    "matmul": Row(lambda a, b, field: MatMul(field)(a, b), pair, np.matmul),
+    "hconj": Row(
+        lambda a, field: HConj(field)(a), general, lambda a: a.conj().T, tall=True, arithmetic=True
+    ),
+    "matmul": Row(lambda a, b, field: MatMul(field)(a, b), pair, np.matmul, arithmetic=True),
     "solve": Row(lambda a, b, field: Solve(field)(a, b), pair, np.linalg.solve),
     "expm": Row(lambda a, field: ug.expm(a, field=field), general, scipy.linalg.expm),
     "expm_skew": Row(lambda a, field: ug.expm(a, True, field), skew, scipy.linalg.expm),
@@ -190,12 +194,14 @@ TABLE = {
         general,
         lambda h: h @ scipy.linalg.dft(h.shape[1], scale="sqrtn"),
         tall=True,
+        arithmetic=True,
     ),
     "inverse_dft": Row(
         lambda h, field: DFT(field, inverse=True)(h),
         general,
         lambda h: h @ scipy.linalg.dft(h.shape[1], scale="sqrtn").conj(),
         tall=True,
+        arithmetic=True,
     ),
     "rotations": Row(
         lambda h, a, field: rotate(h, a, field, "tunable"),

@@ -213,7 +213,10 @@ def test_empty_and_one_by_one(name, field, mode, rng):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize(("name", "field"), CASES)
 def test_what_is_not_finite_gives_nan(name, field, bad, mode, rng):
-    """One bad entry makes its own matrix NaN, raises nothing and leaves the batch alone."""
+    """One bad entry makes its whole matrix NaN, raises nothing and leaves the batch alone.
+
+    Sums of products are no more than arithmetic: there it spoils what NumPy's would.
+    """
     batch = batch_of(name, field, rng, "float64")
     function, count = compiled(name, field, "float64", 1, mode)
     good = function(*batch)
@@ -223,7 +226,13 @@ def test_what_is_not_finite_gives_nan(name, field, bad, mode, rng):
     for y, z in zip(values[:count], good, strict=False):
         np.testing.assert_array_equal(y[0], z[0])
         np.testing.assert_array_equal(y[2], z[2])
-        assert not np.isfinite(y[1]).all()
+        assert np.isnan(y[1]).all() or TABLE[name].arithmetic
+    if TABLE[name].arithmetic:
+        arrays = [algebra(field).to_numpy(a[1]) for a in batch]
+        with np.errstate(all="ignore"):
+            expected = TABLE[name].reference(*arrays)
+        found = algebra(field).to_numpy(values[0][1])
+        np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
 
 
 @pytest.mark.parametrize(("name", "field"), CASES)
