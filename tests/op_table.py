@@ -11,8 +11,10 @@ from oracles import complex_normal
 
 import unitarygraph as ug
 from unitarygraph.fields import algebra
+from unitarygraph.ops.cayley import ShiftedSolve
 from unitarygraph.ops.det_phase import DetPhase
 from unitarygraph.ops.dft import DFT
+from unitarygraph.ops.expm_skew import ExpmSkew, SkewFrechet
 from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.positive import PositiveGuard, PositiveLog, PositiveRoot
@@ -144,12 +146,35 @@ def lyapunov(p, c, field):
     return Lyapunov(field)(p, w, v, c)
 
 
+def skew_frechet(a, e, field, adjoint=False):
+    a = algebra(field).skew_hermitian(pt.as_tensor(a))
+    _, w, vh = ExpmSkew(field)(a)
+    return SkewFrechet(field, adjoint)(a, w, vh, e)
+
+
+def skew_and_direction(rng, m, n):
+    return (*skew(rng, m, n), complex_normal(rng, n, n))
+
+
 TABLE = {
     "hconj": Row(
         lambda a, field: HConj(field)(a), general, lambda a: a.conj().T, tall=True, arithmetic=True
     ),
     "matmul": Row(lambda a, b, field: MatMul(field)(a, b), pair, np.matmul, arithmetic=True),
     "solve": Row(lambda a, b, field: Solve(field)(a, b), pair, np.linalg.solve),
+    "shifted_solve": Row(
+        lambda a, b, field: ShiftedSolve(field)(a, b),
+        pair,
+        lambda a, b: np.linalg.solve(np.eye(len(a)) - a / 2, b),
+    ),
+    "skew_frechet": Row(
+        skew_frechet, skew_and_direction, lambda a, e: scipy.linalg.expm_frechet(a, e)[1]
+    ),
+    "skew_frechet_adjoint": Row(
+        lambda a, e, field: skew_frechet(a, e, field, adjoint=True),
+        skew_and_direction,
+        lambda a, e: scipy.linalg.expm_frechet(a.conj().T, e)[1],
+    ),
     "expm": Row(lambda a, field: ug.expm(a, field=field), general, scipy.linalg.expm),
     "expm_skew": Row(lambda a, field: ug.expm(a, True, field), skew, scipy.linalg.expm),
     "expm_frechet": Row(
@@ -220,6 +245,16 @@ TABLE = {
     ),
 }
 
+# Ops without a row, and the file of their own tests: results of another shape, or of values alone.
+ELSEWHERE = {
+    "Norm": "test_stacked.py",
+    "Modulus": "test_stacked.py",
+    "LogSoftmax": "test_log_softmax.py",
+    "LogSoftmaxGrad": "test_log_softmax.py",
+    "NearestPositive": "test_manifolds.py",
+    "NearestSpecial": "test_manifolds.py",
+    "StiefelLog": "test_manifolds.py",
+}
 # Rows whose input is of one field only.
 COMPLEX_ONLY = {"det_phase", "dft", "inverse_dft", "logm_complex"}
 CASES = [

@@ -1,19 +1,23 @@
 """Laws that hold for every Op on matrices, over the table of all of them."""
 
+import pkgutil
 from functools import cache
+from importlib import import_module
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from op_table import CASES, TABLE
+from op_table import CASES, ELSEWHERE, TABLE
 from oracles import assert_tangents, evaluate, gradcheck
 from pytensor.compile.mode import Mode
 from pytensor.gradient import pushforward
 from pytensor.graph.traversal import ancestors
 
+import unitarygraph
 from unitarygraph.fields import algebra
 from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.modulus import Modulus, Norm
 
 DTYPES = ["float32", "float64"]
 SHAPE = (5, 3)
@@ -254,7 +258,11 @@ def test_shapes_without_values(name, field, rng):
         assert y.type.shape == z.shape
 
 
-@pytest.mark.parametrize(("name", "field"), [case for case in CASES if case[0] != "lyapunov"])
+# Rows that make a matrix Hermitian or skew-Hermitian before the Op sees it.
+PREPARED = ("lyapunov", "skew_frechet", "skew_frechet_adjoint")
+
+
+@pytest.mark.parametrize(("name", "field"), [case for case in CASES if case[0] not in PREPARED])
 def test_clear_errors(name, field, rng):
     row = TABLE[name]
     inputs = draw(name, field, rng)
@@ -323,6 +331,42 @@ def test_arguments_off_the_domain_are_refused(mode, rng):
     function, _ = compiled("logm", "real", "float64", 0, mode)
     with pytest.raises(ValueError, match="eigenvalue -1"):
         function(turn)
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["double pullback", "pushforward"])
+@pytest.mark.parametrize("op", [Norm("complex"), Norm("real"), Modulus("complex")], ids=str)
+def test_tangents_of_sizes(op, direct, rng):
+    a, d = rng.standard_normal((2, 2, 4, 3))
+    x = pt.tensor(dtype="float64", shape=(2, 4, 3))
+    y = op(x)
+    outputs = [y, pt.grad((y**3).sum(), x)]
+    dots = [pushforward(v, x, pt.as_tensor(d), use_op_pushforward=direct) for v in outputs]
+    assert_tangents(pytensor.function([x], [*outputs, *dots], mode="FAST_COMPILE"), [a], [d])
+
+
+def defined_ops(base=MatrixOp):
+    """Names of all Ops on matrices that the package defines, those that others derive from left out."""
+    for kind in base.__subclasses__():
+        if kind.__subclasses__():
+            yield from defined_ops(kind)
+        elif kind.__module__.startswith("unitarygraph."):
+            yield kind.__name__
+
+
+def test_every_op_has_a_row(rng):
+    """As a row's function or in its gradient."""
+    for package in (unitarygraph.ops, unitarygraph.stacked):
+        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            import_module(module.name)
+    found = set()
+    for name, field in CASES:
+        inputs = symbols(name, field, rng, "float64", static=True)
+        outputs = TABLE[name].outputs(*inputs, field=field)
+        cost = sum(pt.sqr(y).sum() for y in outputs)
+        for v in ancestors([*outputs, *pt.grad(cost, inputs)]):
+            if v.owner is not None:
+                found.add(type(v.owner.op).__name__)
+    assert set(defined_ops()) - found == set(ELSEWHERE)
 
 
 class Failing(MatrixOp):
