@@ -3,10 +3,12 @@
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.scan.op import Scan
 
 import unitarygraph as ug
 from benchmarks.samples import ORTHOGONAL_RATE, RATE
 from unitarygraph import models, stacked, tasks, updates
+from unitarygraph.ops.recurrence import Recurrence
 from unitarygraph.stacked.layout import plain
 
 
@@ -52,13 +54,28 @@ def recurrence(drive, w, h0, bias, g, unroll=ug.recurrence):
     return lambda: f(*arguments)
 
 
-def copying_step(field, delay, hidden, batch):
+def require_unrolling(f, unroll):
+    """AssertionError unless a compiled function unrolls as it is told: by our Op alone, or by Scan."""
+    ops = [node.op for node in f.maker.fgraph.apply_nodes]
+    has = {kind: any(isinstance(op, kind) for op in ops) for kind in (Recurrence, Scan)}
+    wanted, other = (Recurrence, Scan) if unroll is ug.recurrence else (Scan, Recurrence)
+    if not has[wanted] or has[other]:
+        found = ", ".join(kind.__name__ for kind, there in has.items() if there) or "neither"
+        raise AssertionError(
+            f"{unroll.__name__}: the graph must hold {wanted.__name__} and no {other.__name__}, "
+            f"got {found}"
+        )
+
+
+def copying_step(field, delay, hidden, batch, unroll=ug.recurrence):
     """(model, arrays of a batch, compiled step) of exprnn on copying, RMSprop, float32."""
     pytensor.config.floatX = "float32"
     task = tasks.build("copying", delay=delay)
     model = models.build(
         "exprnn", task.input_size, hidden, task.output_size, field=field, dtype="float32"
     )
+    for cell in model.cells:
+        cell.unroll = unroll
     arrays = next(iter(task.batches(np.random.default_rng(0), batch, "float32")))
     symbols = task.inputs("float32", batch)
     loss = task.loss(model(symbols[0], *symbols[2:]), *symbols[1:])
@@ -66,4 +83,6 @@ def copying_step(field, delay, hidden, batch):
     rules = updates.rmsprop(loss, rest, RATE) | updates.rmsprop(
         loss, model.orthogonal_params, ORTHOGONAL_RATE
     )
-    return model, arrays, pytensor.function(symbols, loss, updates=rules)
+    step = pytensor.function(symbols, loss, updates=rules)
+    require_unrolling(step, unroll)
+    return model, arrays, step

@@ -42,6 +42,25 @@ def gradcheck(function, arrays, rng, order=1, field="complex"):
     )
 
 
+def assert_tangents(f, arrays, directions, rough=0):
+    r"""The second half of what f gives is the derivative of the first along the directions.
+
+    By central differences with a step of :math:`\epsilon^{1/3}`, where rounding and the error of the
+    formula are alike, :math:`\epsilon^{2/3}` each; ``rough`` is that of `op_table.Row`.
+    """
+    eps = np.finfo("float64").eps
+    h = eps ** (1 / 3)
+    up, down = (
+        f(*[a + sign * h * d for a, d in zip(arrays, directions, strict=True)]) for sign in (1, -1)
+    )
+    found = f(*arrays)
+    count = len(found) // 2
+    for k, dot in enumerate(found[count:]):
+        slope = (up[k] - down[k]) / (2 * h)
+        bound = 200 * eps ** (2 / 3) * (1 + np.abs(slope).max()) + rough * h
+        np.testing.assert_allclose(dot, slope, rtol=0, atol=bound)
+
+
 def _gradient_of(function):
     """Map from the inputs to the sum of their gradients' weighted entries, as a vector."""
 

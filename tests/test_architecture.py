@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,25 @@ def test_models_refuses_to_be_imported_by_its_folder_name():
     )
     assert result.returncode != 0
     assert "unitarygraph.models" in result.stderr
+
+
+def spoiled_formulas(source):
+    """Functions whose docstring opens with the capital of an argument: Y = x, where it is y."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            words = (ast.get_docstring(node) or "").split()
+            arguments = {a.arg for a in node.args.args}
+            if len(words) > 1 and words[1] in {"=", "+", "-", "/", "+=", "itself"}:
+                first = words[0]
+                if first.lower() in arguments and first not in arguments:
+                    yield node.name
+
+
+def test_docstrings_keep_the_case_of_formulas():
+    """Ruff's D403 makes Y = x of y = x: it stays off, and nobody does so by hand."""
+    assert list(spoiled_formulas('def copy(x, y):\n    """Y = x."""')) == ["copy"]
+    assert list(spoiled_formulas('def copy(x, y):\n    """y = x."""')) == []
+    spoiled = {name: list(spoiled_formulas(path.read_text())) for name, path in sources()}
+    assert {name: found for name, found in spoiled.items() if found} == {}
+    with (ROOT.parent / "pyproject.toml").open("rb") as file:
+        assert "D403" in tomllib.load(file)["tool"]["ruff"]["lint"]["ignore"]

@@ -102,3 +102,38 @@ def test_help_lists_every_benchmark():
 def test_the_page_names_every_benchmark():
     page = (ROOT / "docs" / "benchmarks.md").read_text()
     assert all(name in page for name in BENCHMARKS)
+
+
+def test_a_peer_that_is_ourselves_is_found():
+    """`benchmarks.compile` once patched a name that nothing read, and timed the library twice."""
+    import pytensor
+
+    import unitarygraph as ug
+    from benchmarks import ours
+    from unitarygraph.ops.recurrence_scan import recurrence_scan
+
+    inputs = [pytensor.tensor.tensor(dtype="float64", shape=(None,) * k) for k in (3, 2, 2, 1)]
+    made = {
+        unroll: pytensor.function(inputs, unroll(*inputs), mode="FAST_COMPILE")
+        for unroll in (ug.recurrence, recurrence_scan)
+    }
+    for unroll, f in made.items():
+        ours.require_unrolling(f, unroll)
+    with pytest.raises(AssertionError, match="must hold Scan and no Recurrence, got Recurrence"):
+        ours.require_unrolling(made[ug.recurrence], recurrence_scan)
+    with pytest.raises(AssertionError, match="must hold Recurrence and no Scan, got Scan"):
+        ours.require_unrolling(made[recurrence_scan], ug.recurrence)
+
+
+@pytest.mark.parametrize("name", ["recurrence", "recurrence_scan"])
+def test_a_step_of_the_benchmark_unrolls_as_told(name, monkeypatch):
+    import pytensor
+
+    import unitarygraph as ug
+    from benchmarks import ours
+    from unitarygraph.ops.recurrence_scan import recurrence_scan
+
+    monkeypatch.setattr(pytensor.config, "floatX", "float32")
+    unroll = {"recurrence": ug.recurrence, "recurrence_scan": recurrence_scan}[name]
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        ours.copying_step("real", 2, 4, 2, unroll)

@@ -137,7 +137,7 @@ def test_determinant_minus_one_is_refused_in_the_real_field(kind):
 
 @fields
 def test_logarithm_of_eigenvalues_minus_one(field, rng):
-    """Exp covers all of U(n) and SO(n): pairs of -1 are half turns of a plane."""
+    """exp covers all of U(n) and SO(n): pairs of -1 are half turns of a plane."""
     q = haar(rng, 7, field)
     for signs in ([-1, -1, 1, -1, -1, 1, 1], [-1, -1, -1, -1, -1, -1, 1]):
         W = (q * signs) @ q.conj().T

@@ -34,7 +34,7 @@ def compiled(kind, dtype, field="complex"):
 
 
 def reference(a, e, digits=50):
-    """Exp A and L_{A^H}(E) with many digits: the literal 2n x 2n block exponential by mpmath."""
+    """exp A and L_{A^H}(E) with many digits: the literal 2n x 2n block exponential by mpmath."""
     n = len(a)
     block = np.block([[a.conj().T, e], [np.zeros_like(a), a.conj().T]])
     with mpmath.workdps(digits + int(np.linalg.norm(a)) // 2):

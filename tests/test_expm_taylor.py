@@ -15,7 +15,7 @@ DTYPES = ["float32", "float64"]
 
 
 def exact(a, e):
-    """Exp A and L_A(E) by mpmath's Taylor series of the block matrix."""
+    """exp A and L_A(E) by mpmath's Taylor series of the block matrix."""
     n = len(a)
     block = np.block([[a, e], [np.zeros_like(a), a]])
     with mpmath.workdps(60 + min(300, int(np.linalg.norm(a)))):

@@ -1,5 +1,8 @@
 """Gates' tanh and logistic function against NumPy in double precision."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -7,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 
+from unitarygraph import nn
 from unitarygraph.ops import gates
 
 
@@ -34,3 +38,23 @@ def test_nothing_comes_of_nothing():
     x = pt.vector("x", dtype="float32")
     f = pytensor.function([x], gates.tanh(x), mode="NUMBA")
     assert np.isnan(f(np.array([np.nan], "float32"))).all()
+
+
+def slow_gates(source):
+    """Lines of functions named step that call PyTensor's own tanh or logistic function."""
+    for step in ast.walk(ast.parse(source)):
+        if isinstance(step, ast.FunctionDef) and step.name == "step":
+            for node in ast.walk(step):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+                    "pt.sigmoid",
+                    "pt.tanh",
+                }:
+                    yield node.lineno
+
+
+def test_no_step_of_a_cell_uses_the_slow_ones():
+    assert list(slow_gates("def step(h):\n    return pt.sigmoid(h)")) == [2]
+    cells = sorted(Path(nn.__file__).parent.glob("*_cell.py"))
+    assert cells
+    found = {path.name: list(slow_gates(path.read_text())) for path in cells}
+    assert {name: lines for name, lines in found.items() if lines} == {}

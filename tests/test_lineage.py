@@ -144,8 +144,10 @@ def test_backends_agree_in_single_precision(name, options, backend):
     else:
         with the_mode(backend) as mode:
             found = pytensor.function(inputs, results, mode=mode)(*values)
+    # Python in float32 ends at most 273 eps of the maximum away (lru), 239 (exprnn), others 89.
+    bound = 1000 * np.finfo("float32").eps
     for value, reference in zip(found, in_double(name, tuple(options.items())), strict=True):
-        assert_allclose(value, reference, atol=2e-3 * np.abs(reference).max() + 1e-6)
+        assert_allclose(value, reference, rtol=0, atol=bound * np.abs(reference).max() + 1e-6)
 
 
 @pytest.mark.parametrize(("name", "options"), cases())

@@ -149,7 +149,7 @@ def always(op, node, feature, input_states):
 
 @register_for_field(UNIT, ExpmPath, Cayley)
 def unitary_of_skew(op, node, feature, input_states):
-    """Exp and Cayley transform of a skew-Hermitian matrix; not exp's derivatives."""
+    """exp and Cayley transform of a skew-Hermitian matrix; not exp's derivatives."""
     return len(node.inputs) == 1 and feature.check(node.inputs[0], SKEW[op.field])
 
 
@@ -223,7 +223,7 @@ def local_matmul_of_hconj(fgraph, node):
 
 @register(ExpmPath)
 def local_expm_of_skew(fgraph, node):
-    """Exp of a skew-Hermitian matrix, and its first derivative, through eigenvalues."""
+    """exp of a skew-Hermitian matrix, and its first derivative, through eigenvalues."""
     op = node.op
     if op.structure != "detect" or op.order > 1:
         return None

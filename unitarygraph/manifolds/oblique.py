@@ -34,6 +34,6 @@ class Oblique(UnitVectors):
         return (-3, axis) if self.field == "complex" else (axis,)
 
     def vectors(self, shape):
-        """M rows of n entries, or n columns of m."""
+        """m rows of n entries, or n columns of m."""
         count, size = shape[-2:] if self.axis == "rows" else shape[:-3:-1]
         return count, size * (2 if self.field == "complex" else 1)

@@ -21,7 +21,7 @@ def trace_phase(omega):
 
 
 def times_i(x):
-    """I X, stacked."""
+    """i X, stacked, i the imaginary unit."""
     return pt.stack([-x[..., 1, :, :], x[..., 0, :, :]], axis=-3)
 
 

@@ -29,7 +29,7 @@ def scale_of(matrices, u):
 
 
 def settled(matrices, x, u, power=0.5):
-    """U `limited`, then projected: of a long step's rounding the exponential would make infinities."""
+    """u `limited`, then projected: of a long step's rounding the exponential would make infinities."""
     u = unitary.limited(matrices, u, power)
     across = matrices.hermitian(matrices.matmul(matrices.hconj(x), u))
     return u - matrices.matmul(x, across)

@@ -48,7 +48,7 @@ def angle_over_sine(s):
 
 
 def by_division(manifold, x, u):
-    """X + u with every vector divided by its length: the nearest point."""
+    """x + u with every vector divided by its length: the nearest point."""
     return manifold.normalised(x + u)
 
 

@@ -52,7 +52,7 @@ def limited(matrices, a, power=0.5):
 # Products of unitary matrices drift off the manifold by rounding, 2.7e-4 in 2000 steps at n=64 in
 # float32, so the two maps below end with a Newton-Schulz step.
 def by_cayley(matrices, x, u):
-    """X (I - Omega/2)^{-1} (I + Omega/2), Omega `limited`."""
+    """x (I - Omega/2)^{-1} (I + Omega/2), Omega `limited`."""
     # It is 2 X (I - Omega/2)^{-1} - X, and (I - Omega/2)^H = I + Omega/2.
     omega = limited(matrices, rotation(matrices, x, u))
     turned = matrices.hconj(ShiftedSolve(matrices.field)(-omega, matrices.hconj(x)))
@@ -60,7 +60,7 @@ def by_cayley(matrices, x, u):
 
 
 def by_exp(matrices, x, u):
-    """X exp(Omega), the geodesic."""
+    """x exp(Omega), the geodesic."""
     turn = ExpmSkew(matrices.field)(rotation(matrices, x, u))[0]
     return NewtonSchulz(matrices.field, on_manifold=True)(matrices.matmul(x, turn))
 

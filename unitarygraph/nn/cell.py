@@ -99,7 +99,8 @@ class RecurrentCell(Cell):
     complex_input, prefix : as `Cell`
     rng : NumPy Generator or seed
 
-    Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrisation says.
+    Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrisation says. The attribute
+    ``unroll`` is what runs all steps in one: `unitarygraph.recurrence`, or what takes its place.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class RecurrentCell(Cell):
         if structured is None:
             structured = parametrization.prefers_structure()
         self.structured = structured
+        self.unroll = recurrence
         planes = 2 if field == "complex" else 1
         lead = (2,) if planes == 2 else ()
         self.kernel = self.add("V", kernel(rng, (input_size, n), planes))
@@ -153,7 +155,7 @@ class RecurrentCell(Cell):
         start = self.start(x, self.h0)
         if not self.structured and self.activation in KERNEL_ACTIVATIONS:
             W = self.parametrization()
-            return recurrence(drive, W, start, bias, activation=self.activation, mask=mask)
+            return self.unroll(drive, W, start, bias, activation=self.activation, mask=mask)
         matrices = self.parametrization.matrices
         W = [] if self.structured else [self.parametrization()]
 

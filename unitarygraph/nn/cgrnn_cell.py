@@ -7,6 +7,7 @@ from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, activate
+from unitarygraph.ops.gates import sigmoid
 
 
 class CGRNNCell(Cell):
@@ -121,7 +122,7 @@ class CGRNNCell(Cell):
         weights = [*self.gated(self.gate_weight), real_form(self.parametrization())]
 
         def step(drive_r, drive_z, drive_p, h, W_r, W_z, W):
-            r, z = pt.sigmoid(pt.dot(h, W_r) + drive_r), pt.sigmoid(pt.dot(h, W_z) + drive_z)
+            r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)
             h, r, z = pt.reshape(h, (B, 2, n)), r[:, None, :], z[:, None, :]
             p = pt.dot(pt.reshape(r * h, (B, 2 * n)), W) + drive_p
             f = self.activated(pt.reshape(p, (B, 2, n)).transpose(1, 0, 2)).transpose(1, 0, 2)

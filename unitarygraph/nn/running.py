@@ -10,7 +10,7 @@ def running(averages, momentum):
 
 
 def unbiased(count, dtype):
-    """N / (N - 1), for variances that divide by N."""
+    """n / (n - 1), for variances that divide by n."""
     return (count / (count - 1)).astype(dtype)
 
 

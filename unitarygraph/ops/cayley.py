@@ -6,7 +6,7 @@ from unitarygraph.fields import algebra
 from unitarygraph.stacked.lapack import LU
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.operands import operands, result
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
 
 
 class ShiftedSolve(MatrixOp):
@@ -25,7 +25,7 @@ class ShiftedSolve(MatrixOp):
         matrices = algebra(self.field)
         b_bar = self(matrices.hconj(inputs[0]), cotangents[0])
         a_bar = matrices.matmul(b_bar, matrices.hconj(outputs[0]))
-        return [half(a_bar), b_bar]
+        return [half(a_bar), fresh(b_bar)]
 
     def pushforward(self, inputs, outputs, tangents):
         a, _ = inputs
@@ -64,7 +64,7 @@ class Cayley(MatrixOp):
 
 
 def half(x):
-    """X / 2 in the dtype of x."""
+    """x / 2 in the dtype of x."""
     return x * np.asarray(0.5, x.type.dtype)
 
 

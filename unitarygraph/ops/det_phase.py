@@ -37,7 +37,7 @@ class DetPhase(MatrixOp):
 
 
 def slope(a):
-    """I A^{-H}, stacked."""
+    """i A^{-H}, stacked, i the imaginary unit."""
     matrices = algebra("complex")
     inverse = matrices.solve(matrices.hconj(a), matrices.eye_like(a) + pt.zeros_like(a))
     return pt.stack([-inverse[..., 1, :, :], inverse[..., 0, :, :]], axis=-3)

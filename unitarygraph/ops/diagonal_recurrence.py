@@ -9,7 +9,7 @@ from pytensor.graph.op import Op
 from unitarygraph.ops.diagonal_overlap import DiagonalOverlap, states_before
 from unitarygraph.ops.recurrence_grad import cast_like, nothing
 from unitarygraph.stacked.algebra import conj, mul
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
 
 NAMES = ("drive", "eigenvalues", "h0", "mask")
 AXES = (("T", 2, "B", "n"), (2, "n"), (2, "B", "n"), ("T", "B"))
@@ -163,7 +163,7 @@ class DiagonalRecurrence(Op):
         first = p[self._first]
         h0_bar = self._turn(first, adjoint, mask[self._first]).sum(axis=0)
         overlap = DiagonalOverlap(self.masked, self.reverse)(outputs[0], h0, p, mask)
-        return [p, overlap, h0_bar, disconnected_type()]
+        return [fresh(p), overlap, h0_bar, disconnected_type()]
 
     def pushforward(self, inputs, outputs, tangents):
         """The same recurrence, driven by the tangents."""

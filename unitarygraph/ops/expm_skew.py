@@ -106,7 +106,7 @@ class SkewFrechet(MatrixOp):
 
 
 def skew_exponential(a):
-    """Exp A, w and V^H for one skew-Hermitian matrix, complex or real; ValueError for another one."""
+    """exp A, w and V^H for one skew-Hermitian matrix, complex or real; ValueError for another one."""
     defect, size = np.abs(a + a.conj().T).max(initial=0), np.abs(a).max(initial=0)
     limit = np.finfo(a.real.dtype).eps ** 0.25 * (1 + size)
     if defect > limit:

@@ -7,7 +7,7 @@ from unitarygraph.stacked.blas import hconj_product, product, product_hconj
 
 
 def skew_exponential(a):
-    """Exp A, eigenvalues w of -iA and V^H, V the eigenvectors, of one skew-Hermitian matrix."""
+    """exp A, eigenvalues w of -iA and V^H, V the eigenvectors, of one skew-Hermitian matrix."""
     # To LAPACK the row-major H = -iA is its transpose, which is its conjugate: the eigenvectors
     # come as V's conjugates, column-major, which is V^H, row-major.
     h = (a - a.conj().T) * a.dtype.type(-0.5j)
@@ -26,6 +26,6 @@ def skew_frechet(w, vh, e, sign):
 
 
 def sinc(t):
-    """Sin t / t, 1 at 0."""
+    """sin t / t, 1 at 0."""
     small = np.abs(t) < np.finfo(t.dtype).tiny
     return np.divide(np.sin(t), t, out=np.ones_like(t), where=~small)

@@ -43,7 +43,7 @@ def skew_schur(a):
 
 
 def skew_exponential(a):
-    """Exp A, the rotation angle of each column of R, and R^T, for one real skew-symmetric matrix."""
+    """exp A, the rotation angle of each column of R, and R^T, for one real skew-symmetric matrix."""
     if not a.size:
         return a, a[:, 0], a
     s, rt = skew_schur(a)

@@ -21,7 +21,7 @@ from unitarygraph.ops.newton_schulz import NewtonSchulz, NewtonSchulzDerivative,
 from unitarygraph.stacked.blas import hconj_product, product, product_hconj
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.operands import operands, result
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
 
 REFUSED = (
     "U must be unitary, and with field='real' have no eigenvalue -1 (no real principal logarithm)"
@@ -113,7 +113,7 @@ class LogmFrechet(MatrixOp):
         x_bar = hconj(b_bar) if self.adjoint else b_bar
         u_bar = self.of(True)(u, x, w, q, x_bar)
         none = sum_or_disconnected([])
-        return [u_bar, none, none, none, e_bar]
+        return [u_bar, none, none, none, fresh(e_bar)]
 
     def pushforward(self, inputs, outputs, tangents):
         u, x, w, q, _ = inputs

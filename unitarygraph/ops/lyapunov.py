@@ -3,7 +3,7 @@
 from unitarygraph.fields import algebra
 from unitarygraph.stacked.blas import hconj_product, product, product_hconj
 from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
 
 
 class Lyapunov(MatrixOp):
@@ -31,7 +31,7 @@ class Lyapunov(MatrixOp):
         xh = matrices.hconj(x)
         p_bar = -(matrices.matmul(c_bar, xh) + matrices.matmul(xh, c_bar))
         none = sum_or_disconnected([])
-        return [p_bar, none, none, c_bar]
+        return [p_bar, none, none, fresh(c_bar)]
 
     def pushforward(self, inputs, outputs, tangents):
         p, w, v, _ = inputs

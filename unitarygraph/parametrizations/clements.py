@@ -90,5 +90,5 @@ def _real(left, diagonal, right, n):
 
 
 def _phase(z):
-    """Z / |z|, 1 for zero."""
+    """z / |z|, 1 for zero."""
     return z / abs(z) if z else 1.0

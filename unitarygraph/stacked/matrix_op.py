@@ -81,7 +81,8 @@ class MatrixOp(Op):
 
     Subclasses set ``title`` (the user's name of the function), ``arguments`` (the names of its
     inputs), ``signature`` and `matrix`, the computation for one matrix. All inputs have one dtype,
-    float32 or float64, which the outputs follow. A matrix that holds NaN or an infinity gives NaN.
+    float32 or float64, which the outputs follow. A matrix that holds NaN or an infinity gives NaN;
+    Ops that fill whole batches by arithmetic (`compute`) let it go where that takes it.
     """
 
     __props__: tuple[str, ...] = ("field",)

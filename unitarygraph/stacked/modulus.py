@@ -48,6 +48,6 @@ class Modulus(MatrixOp):
 
 
 def unit(a, r):
-    """A / r, and 0 where r = 0."""
+    """a / r, and 0 where r = 0."""
     zero = pt.eq(r, 0)
     return pt.switch(zero, pt.zeros_like(a), a / pt.switch(zero, pt.ones_like(r), r))

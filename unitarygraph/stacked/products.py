@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 from unitarygraph.stacked.blas import SMALL, hconj_product, product, product_hconj
 from unitarygraph.stacked.layout import from_planes, plane, plane_axis, to_complex
 from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
 
 
 class HConj(MatrixOp):
@@ -97,7 +97,7 @@ class Quotient(MatrixOp):
 
     def pullback(self, inputs, outputs, cotangents):
         a_bar = self(cotangents[0], conj(inputs[1]))
-        return [a_bar, -multiplied(a_bar, conj(outputs[0]))]
+        return [fresh(a_bar), -multiplied(a_bar, conj(outputs[0]))]
 
     def pushforward(self, inputs, outputs, tangents):
         da, db = tangents

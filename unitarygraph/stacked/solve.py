@@ -3,7 +3,7 @@
 from unitarygraph.stacked.lapack import LU, triangular_solve
 from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.products import HConj, MatMul
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
 
 TRANSPOSED = {"general": "general", "upper": "lower", "lower": "upper"}
 
@@ -33,7 +33,7 @@ class Solve(MatrixOp):
         a, _ = inputs
         hconj, matmul = HConj(self.field), MatMul(self.field)
         b_bar = Solve(self.field, TRANSPOSED[self.structure])(hconj(a), cotangents[0])
-        return [-matmul(b_bar, hconj(outputs[0])), b_bar]
+        return [-matmul(b_bar, hconj(outputs[0])), fresh(b_bar)]
 
     def pushforward(self, inputs, outputs, tangents):
         a, _ = inputs

@@ -16,6 +16,6 @@ def newton_schulz_derivative(xp, op, x, e):
 
 
 def step(xp, x):
-    """X - X (X^H X - I)/2: from the deviation, so that a small one keeps its digits."""
+    """x - x (x^H x - I)/2: from the deviation, so that a small one keeps its digits."""
     gram = hconj(xp, x) @ x
     return x - 0.5 * (x @ (gram - xp.eye_like(gram)))

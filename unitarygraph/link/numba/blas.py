@@ -60,7 +60,7 @@ def scalars_of(dtype):
 
 @njit
 def times(single, add, x, w, y, i, s):
-    """Y (+)= X W for rows x n, n x n matrices at addresses; tables at i and s."""
+    """y (+)= x w for rows x n, n x n matrices at addresses; tables at i and s."""
     beta = s + (4 if single else 8) if add else s
     one = s + (4 if single else 8)
     if single:
@@ -71,7 +71,7 @@ def times(single, add, x, w, y, i, s):
 
 @njit
 def times_transposed(single, add, x, w, y, i, s):
-    """Y (+)= X W^T."""
+    """y (+)= x w^T."""
     beta = s + (4 if single else 8) if add else s
     one = s + (4 if single else 8)
     if single:
@@ -82,7 +82,7 @@ def times_transposed(single, add, x, w, y, i, s):
 
 @njit
 def add_gram(single, x, z, y, i, s):
-    """Y += X^T Z, n x n."""
+    """y += x^T z, n x n."""
     one = s + (4 if single else 8)
     if single:
         sgemm(i + NO, i + YES, i + N, i + N, i + ROWS, one, z, i + N, x, i + N, one, y, i + N)

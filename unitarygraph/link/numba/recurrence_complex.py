@@ -35,14 +35,14 @@ from unitarygraph.ops.activations import LEAKY_SLOPE, MODRELU_EPS
 
 @njit(**OPTIONS)
 def subtract(x, y, z):
-    """Z = x - y."""
+    """z = x - y."""
     for j in range(len(x)):
         z[j] = x[j] - y[j]
 
 
 @njit(**OPTIONS)
 def add_product(x, y, p, q, r):
-    """X + i y += h W, from its three real products."""
+    """x + i y += h W, from its three real products."""
     for j in range(len(x)):
         x[j] += p[j] - q[j]
     for j in range(len(x)):
@@ -51,7 +51,7 @@ def add_product(x, y, p, q, r):
 
 @njit(**OPTIONS)
 def add_adjoint_product(x, y, p, q, r):
-    """X + i y += z_bar W^H, p = Re z_bar W_re^T, q = Im z_bar W_im^T, r of sum and difference."""
+    """x + i y += z_bar W^H, p = Re z_bar W_re^T, q = Im z_bar W_im^T, r of sum and difference."""
     for j in range(len(x)):
         x[j] += p[j] + q[j]
     for j in range(len(x)):

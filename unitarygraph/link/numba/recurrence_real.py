@@ -61,21 +61,21 @@ def slope(code, h, g, zero, c):
 # Loops over arrays that do not overlap, one result a loop: what LLVM makes vectors of.
 @njit(**OPTIONS)
 def copy(x, y):
-    """Y = x."""
+    """y = x."""
     for j in range(len(x)):
         y[j] = x[j]
 
 
 @njit(**OPTIONS)
 def clear(x):
-    """X = 0; a loop, since LLVM compiles slice assignment for a second."""
+    """x = 0; a loop, since LLVM compiles slice assignment for a second."""
     for j in range(len(x)):
         x[j] = 0
 
 
 @njit(**OPTIONS)
 def add(x, y, z):
-    """Z = x + y; z may be x or y."""
+    """z = x + y; z may be x or y."""
     for j in range(len(x)):
         z[j] = x[j] + y[j]
 

@@ -1,6 +1,7 @@
 """Ops of PyTensor that its PyTorch dispatch lacks and that the library's graphs need.
 
-Each is registered only where PyTensor has nothing of its own: `ExtractDiag` (traces, eigenvalues),
+Each is registered only where PyTensor (3.0.7 to 3.3.8, looked up in both) has nothing of its own and
+its graphs fail or, `EQ`, mean something else: `ExtractDiag` (traces, eigenvalues),
 `Argmax` (accuracies), `Pow`, which PyTorch does not call ``power``, and `EQ`, which else becomes
 `torch.equal`, one truth value for two whole tensors.
 """
