@@ -176,9 +176,9 @@ class LRU(Model):
         if self.options["norm"] == "layer":
             return normalise(x)
         # Steps and samples as the batch and height of images, features as channels.
-        y = normalise(x.dimshuffle(0, 2, 1, "x"), training=updates is not None)
+        y, after = normalise(x.dimshuffle(0, 2, 1, "x"), training=updates is not None)
         if updates is not None:
-            updates.update(normalise.updates)
+            updates.update(after)
         return y.dimshuffle(0, 2, 1)
 
     def recurrent_matrix(self) -> np.ndarray:
