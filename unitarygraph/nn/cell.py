@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrent import drive_of, first_state
 from unitarygraph.nn.steps import run_steps
@@ -137,13 +138,15 @@ class RecurrentCell(Cell):
         self.structured = structured
         planes = 2 if field == "complex" else 1
         lead = (2,) if planes == 2 else ()
-        self.kernel = self.add("V", kernel(rng, (input_size, n), planes))
-        shape = (n,) if activation == "modrelu" else (*lead, n)
-        self.bias = self.add("b", rng.uniform(-bias_range, bias_range, shape))
+        flat = Euclidean(field)
+        self.kernel = self.add("V", kernel(rng, (input_size, n), planes), flat)
+        real_bias = activation == "modrelu"
+        bias = rng.uniform(-bias_range, bias_range, (n,) if real_bias else (*lead, n))
+        self.bias = self.add("b", bias, None if real_bias else flat)
         self.h0 = None
         if learned_start:
             scale = np.sqrt(3 / (2 * n))
-            self.h0 = self.add("h0", rng.uniform(-scale, scale, (*lead, n)))
+            self.h0 = self.add("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
 
     def __call__(self, x, mask=None):
         drive = drive_of(x, self.kernel)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.steps import run_steps
@@ -85,15 +86,17 @@ class CGRNNCell(Cell):
         rng = np.random.default_rng(rng)
         self.gates, self.activation = gates, activation
         self.parametrization = self.use(parametrization)
-        self.kernel = self.add("V", glorot_uniform(rng, (input_size, n), planes=2))
-        self.bias = self.add("b", np.zeros((2, n)))
+        flat = Euclidean("complex")
+        self.kernel = self.add("V", glorot_uniform(rng, (input_size, n), planes=2), flat)
+        self.bias = self.add("b", np.zeros((2, n)), flat)
         # Glorot's range is that of each gate's own matrix.
         kernels, weights = (
             np.concatenate([glorot_uniform(rng, (rows, n), planes=2) for _ in range(gates)], axis=2)
             for rows in (input_size, n)
         )
-        self.gate_kernel, self.gate_weight = self.add("V_g", kernels), self.add("W_g", weights)
-        self.gate_bias = self.add("b_g", np.full((2, gates * n), gate_bias))
+        self.gate_kernel = self.add("V_g", kernels, flat)
+        self.gate_weight = self.add("W_g", weights, flat)
+        self.gate_bias = self.add("b_g", np.full((2, gates * n), gate_bias), flat)
         self.mixture = np.zeros(2, self.dtype)
         if gates == 2 and train_mixture:
             self.mixture = self.add("a", self.mixture)

@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.running import count_along, running, unbiased
 from unitarygraph.nn.whitening import (
     covariance,
@@ -61,7 +62,7 @@ class ComplexBatchNorm:
         dtype = dtype or pytensor.config.floatX
         zeros, root = np.zeros((2, features), dtype), initial_gain(features, dtype)
         self.gain = parameter(root, name=f"{name}/gain")
-        self.bias = parameter(zeros, name=f"{name}/bias")
+        self.bias = parameter(zeros, Euclidean("complex"), name=f"{name}/bias")
         self.mean = pytensor.shared(zeros, name=f"{name}/mean", shape=zeros.shape)
         self.covariance = pytensor.shared(root, name=f"{name}/covariance", shape=root.shape)
         self.params = [self.gain, self.bias]

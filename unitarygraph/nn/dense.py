@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 
 from unitarygraph.fields import algebra
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.initializers import kaiming_normal
 from unitarygraph.nn.weight import WeightLayer
 from unitarygraph.parameter import parameter
@@ -62,7 +63,7 @@ class Dense(WeightLayer):
             name=f"{name}/weight",
         )
         zeros = np.zeros((2, output_size) if planes == 2 else output_size, dtype)
-        self.bias = parameter(zeros, name=f"{name}/bias")
+        self.bias = parameter(zeros, Euclidean(self.field), name=f"{name}/bias")
         self.params.append(self.bias)
 
     def __call__(self, x):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unitarygraph.manifolds import Unitary
+from unitarygraph.manifolds import Euclidean, Unitary
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.unitary_initializers import unitary_initializer
@@ -28,7 +28,7 @@ class Point(Parametrization):
         super().__init__(n, field, dtype)
         self.unitary = not free
         value = unitary_initializer(init)(np.random.default_rng(rng), n, field)
-        manifold = None if free else Unitary(field)
+        manifold = (Euclidean if free else Unitary)(field)
         stored = np.asarray(self.matrices.from_numpy(value), self.dtype)
         self.params = [parameter(stored, manifold, name=name)]
 
