@@ -19,6 +19,8 @@ from unitarygraph.parameter import parameter
 class Cell(ABC):
     """One recurrent layer, run in one direction: ``(T, B, m) -> (T, B, n)``.
 
+    Integers ``(T, B)`` are read as one-hot rows, ``(T, B, m)``.
+
     States are ``(T, 2, B, n)`` in the complex field, and so is the input of a cell with
     ``complex_input``, the second of two layers. A subclass makes its parameters with `add` and
     enters its parametrisations with `use`.
@@ -80,7 +82,7 @@ class Cell(ABC):
 
     def start(self, x, h0=None):
         """First states: zeros, or the learned ``(n,)`` or ``(2, n)`` h0 for every sample."""
-        return first_state(x, self.hidden_size, self.field == "complex", h0)
+        return first_state(x, self.hidden_size, self.field == "complex", h0, self.dtype)
 
 
 class RecurrentCell(Cell):

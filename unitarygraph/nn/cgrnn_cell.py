@@ -6,6 +6,7 @@ import pytensor.tensor as pt
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
+from unitarygraph.nn.recurrent import check_inputs, is_index
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, activate
 
@@ -108,6 +109,9 @@ class CGRNNCell(Cell):
 
     def __call__(self, x, mask=None):
         n = self.hidden_size
+        check_inputs(x, True, self.dtype)
+        if is_index(x):
+            x = pt.eye(self.input_size, dtype=self.dtype)[x]
         # The planes lie side by side, (B, 2n), so that a complex product is one real product.
         T, B = (x.shape[i] if x.type.shape[i] is None else x.type.shape[i] for i in (0, -2))
         rows = x
