@@ -84,7 +84,7 @@ class WideResNet(Model):
         width: int | None = None,
         oblique: bool = True,
         weight_decay: float = 5e-4,
-        rng: np.random.Generator | int = 0,
+        rng: np.random.Generator | int | None = None,
         dtype: str | None = None,
     ) -> None:
         if depth < 10 or depth % 6 != 4:

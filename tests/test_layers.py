@@ -8,7 +8,9 @@ import pytensor.tensor as pt
 import pytest
 from backend_modes import THIRD_PARTY, the_mode
 
+from unitarygraph import models
 from unitarygraph.nn import BatchNorm, ComplexBatchNorm, Conv2D, Dense
+from unitarygraph.parametrizations import Exp
 
 # pip's PyTensor has no BLAS for its C code, which gradients use in FAST_COMPILE mode, and says so
 pytestmark = [
@@ -158,6 +160,16 @@ def test_gradients_of_batch_norm_are_pytorchs(rng, shape):
         np.testing.assert_allclose(ours, torchs, **tolerance("float64"))
 
 
+def test_layers_and_cells_of_one_shape_are_no_twins_by_default():
+    for make in (
+        lambda **given: Dense(3, 2, **given).value(),
+        lambda **given: Exp(3, **given).value(),
+        lambda **given: models.build("urnn", 2, 3, 2, **given).params[0].get_value(),
+    ):
+        assert not np.array_equal(make(), make())
+        assert np.array_equal(make(rng=4), make(rng=4))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dense_and_its_gradients(rng, dtype):
     layer = disturbed(Dense(3, 2, rng=1, dtype=dtype), rng)
@@ -179,7 +191,7 @@ def test_names_and_seeds():
     norm = BatchNorm(2, name="n")
     names = [v.name for v in (*norm.params, *norm.statistics)]
     assert names == ["n/gain", "n/bias", "n/mean", "n/variance"]
-    assert [p.name for p in Dense(1, 1, name="last").params] == ["last/weight", "last/bias"]
+    assert [p.name for p in Dense(1, 1, name="last", rng=0).params] == ["last/weight", "last/bias"]
 
 
 @pytest.mark.parametrize(
@@ -188,9 +200,13 @@ def test_names_and_seeds():
         (lambda: Conv2D(2, 3, 0), None, "kernel must be at least 1, got 0"),
         (lambda: Conv2D(2, 3, 3, padding="full"), None, "padding must be 'same', .*got 'full'"),
         (lambda: Conv2D(2, 3, 3, padding=-1), None, "padding must be .*got -1"),
-        (lambda: Conv2D(2, 3, 3), (1, 3, 4, 4), r"x must be \(B, 2, H, W\).*got shape \(1, 3,"),
-        (lambda: Conv2D(2, 3, 3), (1, 2, None, 4), "static H and W"),
-        (lambda: Conv2D(2, 3, 5, padding=0), (1, 2, 4, 6), "smaller than the kernel"),
+        (
+            lambda: Conv2D(2, 3, 3, rng=0),
+            (1, 3, 4, 4),
+            r"x must be \(B, 2, H, W\).*got shape \(1, 3,",
+        ),
+        (lambda: Conv2D(2, 3, 3, rng=0), (1, 2, None, 4), "static H and W"),
+        (lambda: Conv2D(2, 3, 5, padding=0, rng=0), (1, 2, 4, 6), "smaller than the kernel"),
         (lambda: BatchNorm(0), None, "features must be at least 1, got 0"),
         (lambda: BatchNorm(2, momentum=0), None, r"momentum must be in \(0, 1\], got 0"),
         (lambda: BatchNorm(2, epsilon=0), None, "epsilon must be positive, got 0"),
@@ -198,7 +214,7 @@ def test_names_and_seeds():
         (lambda: BatchNorm(2), (4, 2, 3), "got shape"),
         (lambda: BatchNorm(2), (1, 2), "more than one number a feature"),
         (lambda: Dense(0, 2), None, "input_size must be at least 1, got 0"),
-        (lambda: Dense(3, 2), (4, 2), r"x must be \(\.\.\., 3\), got shape \(4, 2\)"),
+        (lambda: Dense(3, 2, rng=0), (4, 2), r"x must be \(\.\.\., 3\), got shape \(4, 2\)"),
     ],
 )
 def test_wrong_numbers_and_shapes_are_refused(make, shape, message):

@@ -100,7 +100,7 @@ class RecurrentCell(Cell):
     structured : True, one `apply` of the parametrisation a step; False, W made once and all steps
         in one Op (`unitarygraph.recurrence`); None, what `prefers_structure` of it says
     complex_input, prefix : as `Cell`
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
 
     Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrisation says.
     """
@@ -116,7 +116,7 @@ class RecurrentCell(Cell):
         learned_start=False,
         structured=None,
         complex_input=False,
-        rng=0,
+        rng=None,
         prefix="",
     ):
         n, field = parametrization.n, parametrization.field

@@ -46,7 +46,7 @@ class CGRNNCell(Cell):
     gate_bias : first value of b_g; 4 opens both gates, as the authors do where W is unitary
     train_mixture : whether a is trained
     complex_input, prefix : as `Cell`
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
 
     Raises ValueError for a real parametrisation, other numbers of gates or an unknown activation.
 
@@ -64,7 +64,7 @@ class CGRNNCell(Cell):
         gate_bias=4.0,
         train_mixture=True,
         complex_input=False,
-        rng=0,
+        rng=None,
         prefix="",
     ):
         n, field = parametrization.n, parametrization.field

@@ -25,7 +25,7 @@ class Dense(WeightLayer):
         `unitarygraph.parametrizations.semi_unitary`). By default W is free.
     kernel : first value of a free W, a function ``(rng, shape, planes)``, as those of
         `unitarygraph.nn.initializers`
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
     name : of the parameters ``<name>/weight`` (or as the parametrisation calls them, after that) and
         ``<name>/bias``, at first 0; all in ``params``
@@ -44,7 +44,7 @@ class Dense(WeightLayer):
         field="real",
         parametrization=None,
         kernel=kaiming_normal,
-        rng=0,
+        rng=None,
         dtype=None,
         name="dense",
     ):

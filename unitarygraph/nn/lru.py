@@ -36,7 +36,7 @@ class LRU:
     state_size : n
     r_min, r_max, max_phase : the ring of the first eigenvalues, see `Diagonal`
     bidirectional : see above
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
     name : of the parameters ``<name>/nu``, ``theta``, ``gamma``, ``B``, ``C`` and ``D``, in
         ``params``; those of the second recurrence begin with ``<name>/backward/``
@@ -58,7 +58,7 @@ class LRU:
         r_max=1.0,
         max_phase=2 * np.pi,
         bidirectional=False,
-        rng=0,
+        rng=None,
         dtype=None,
         name="lru",
     ):

@@ -38,7 +38,7 @@ class FourierReflection(Parametrization):
     #: measurements)
     structured_from = 1024
 
-    def __init__(self, n, field="complex", rng=0, dtype=None, name="W"):
+    def __init__(self, n, field="complex", rng=None, dtype=None, name="W"):
         super().__init__(n, field, dtype)
         if field != "complex":
             raise ValueError(f"FourierReflection: field must be 'complex', got {field!r}")

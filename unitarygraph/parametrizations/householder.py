@@ -57,7 +57,7 @@ class Householder(Parametrization):
         phases=None,
         normalize=False,
         field="complex",
-        rng=0,
+        rng=None,
         dtype=None,
         name="W",
     ):

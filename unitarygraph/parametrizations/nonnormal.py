@@ -55,7 +55,7 @@ class NonNormal(Parametrization):
         delta=1e-4,
         t_decay=1e-6,
         field="complex",
-        rng=0,
+        rng=None,
         dtype=None,
         name="W",
     ):

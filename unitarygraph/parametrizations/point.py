@@ -24,7 +24,7 @@ class Point(Parametrization):
     Source: Wisdom et al. (2016), "Full-capacity unitary recurrent neural networks".
     """
 
-    def __init__(self, n, init="haar", free=False, field="complex", rng=0, dtype=None, name="W"):
+    def __init__(self, n, init="haar", free=False, field="complex", rng=None, dtype=None, name="W"):
         super().__init__(n, field, dtype)
         self.unitary = not free
         value = unitary_initializer(init)(np.random.default_rng(rng), n, field)

@@ -21,7 +21,7 @@ class SkewParametrization(Parametrization):
     `skew_value_of`.
     """
 
-    def __init__(self, n, init, field="complex", rng=0, dtype=None, name="A"):
+    def __init__(self, n, init, field="complex", rng=None, dtype=None, name="A"):
         super().__init__(n, field, dtype)
         skew = np.asarray(skew_initializer(init)(np.random.default_rng(rng), n, field))
         expected = f"init: expected a skew-Hermitian matrix ({n}, {n}), got"
