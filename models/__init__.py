@@ -97,7 +97,8 @@ def build(name: str, input_size: int, hidden_size: int, output_size: int, **opti
     input_size, hidden_size, output_size
         Features of an input step, hidden units, outputs of a step; each at least 1.
     **options
-        `rng` (a NumPy Generator or a seed, default 0), `dtype` (default ``config.floatX``) and
+        `rng` (a NumPy Generator or a seed, by default fresh entropy), `dtype` (default
+        ``config.floatX``) and
         the model's own options (:func:`options_of`).
 
     Raises

@@ -13,6 +13,7 @@ import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
+from unitarygraph.nn.recurrent import is_index
 from unitarygraph.parameter import parameter
 
 
@@ -105,5 +106,10 @@ class Model(ABC):
 
 
 def affine(x: TensorVariable, weight: TensorVariable, bias: TensorVariable) -> TensorVariable:
-    """Return x W + b over the last axis of x: (T, B, m), (m, n), (n,) -> (T, B, n)."""
+    """Return x W + b over the last axis of x: (T, B, m), (m, n), (n,) -> (T, B, n).
+
+    Integers x (T, B) stand for one-hot rows.
+    """
+    if is_index(x):
+        return weight[x] + bias
     return pt.tensordot(x, weight, axes=[[x.ndim - 1], [0]]) + bias

@@ -43,7 +43,7 @@ class LRU(Model):
     bidirectional : a second recurrence, backward in time, in each layer
     r_min, r_max, max_phase : the ring of the first eigenvalues (`unitarygraph.parametrizations.
         Diagonal`): near 1 for a long memory, small phases for slow changes
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
 
     Real parameters: mH + H and Hk + k outside, in each block 2H of the norm, 4HN + 3N + H of the
     layer (bidirectional 2 (4HN + 3N) + H) and 2H^2 + 2H of V, W, a and b. Encoder, decoder, V and W start
@@ -81,7 +81,7 @@ class LRU(Model):
         r_min: float = 0.0,
         r_max: float = 1.0,
         max_phase: float = 2 * np.pi,
-        rng: np.random.Generator | int = 0,
+        rng: np.random.Generator | int | None = None,
         dtype: str | None = None,
     ) -> None:
         if layers < 1:
@@ -176,9 +176,9 @@ class LRU(Model):
         if self.options["norm"] == "layer":
             return normalise(x)
         # Steps and samples as the batch and height of images, features as channels.
-        y = normalise(x.dimshuffle(0, 2, 1, "x"), training=updates is not None)
+        y, after = normalise(x.dimshuffle(0, 2, 1, "x"), training=updates is not None)
         if updates is not None:
-            updates.update(normalise.updates)
+            updates.update(after)
         return y.dimshuffle(0, 2, 1)
 
     def recurrent_matrix(self) -> np.ndarray:

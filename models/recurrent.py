@@ -29,7 +29,7 @@ class RecurrentModel(Model):
         joined, so that each step's output knows the whole sequence
     dropout : share of numbers that training sets to zero in what each layer but the first and the
         readout read, the same units in all steps (Gal and Ghahramani, 2016)
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
 
     U is called ``U`` and c, at first zero, ``c``; the parameters of cells have their names, with
     ``layer1/backward/`` before them where there are several cells.
@@ -44,7 +44,7 @@ class RecurrentModel(Model):
         layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
-        rng=0,
+        rng=None,
         dtype=None,
         **options,
     ):

@@ -84,7 +84,7 @@ class WideResNet(Model):
         width: int | None = None,
         oblique: bool = True,
         weight_decay: float = 5e-4,
-        rng: np.random.Generator | int = 0,
+        rng: np.random.Generator | int | None = None,
         dtype: str | None = None,
     ) -> None:
         if depth < 10 or depth % 6 != 4:
@@ -111,15 +111,13 @@ class WideResNet(Model):
 
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
         """Return the answers (T, B, output_size) for images x (T, B, input_size)."""
-        return self._outputs(x, mask, training=False)
+        return self._outputs(x, mask, training=False)[0]
 
     def training(
         self, x: TensorVariable, mask: TensorVariable | None = None
     ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
         """Return the answers by the batch's own statistics, and the running ones' updates."""
-        outputs = self._outputs(x, mask, training=True)
-        norms = [norm for block in self._blocks for norm in block.norms] + [self._norm]
-        return outputs, {v: new for norm in norms for v, new in norm.updates.items()}
+        return self._outputs(x, mask, training=True)
 
     @property
     def orthogonal_params(self) -> list[SharedVariable]:
@@ -136,16 +134,19 @@ class WideResNet(Model):
 
     def _outputs(
         self, x: TensorVariable, mask: TensorVariable | None, training: bool
-    ) -> TensorVariable:
+    ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
         if mask is not None:
             raise ValueError("wrn: reads whole images, so there must be no mask")
-        y = self._stem(images(x))
+        y, updates = self._stem(images(x)), {}
         for block in self._blocks:
-            y = block(y, training)
-        pooled = pt.mean(pt.maximum(self._norm(y, training), 0), axis=(2, 3))
+            y, after = block(y, training)
+            updates |= after
+        y, after = self._norm(y, training)
+        updates |= after
+        pooled = pt.mean(pt.maximum(y, 0), axis=(2, 3))
         answer = self._dense(pooled)
         steps, batch = x.type.shape[0], x.type.shape[1] or x.shape[1]
-        return pt.broadcast_to(answer[None], (steps, batch, self.output_size))
+        return pt.broadcast_to(answer[None], (steps, batch, self.output_size)), updates
 
     def _make_blocks(self, blocks: int, width: int) -> Iterator[Block]:
         channels = STEM
@@ -198,12 +199,15 @@ class Block:
     ) -> None:
         self.norms, self.convolutions, self.shortcut = norms, convolutions, shortcut
 
-    def __call__(self, x: TensorVariable, training: bool) -> TensorVariable:
-        """Return the block's value at x (B, C, H, W)."""
-        first = pt.maximum(self.norms[0](x, training), 0)
-        second = pt.maximum(self.norms[1](self.convolutions[0](first), training), 0)
+    def __call__(
+        self, x: TensorVariable, training: bool
+    ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
+        """Return the block's value at x (B, C, H, W), and its norms' updates."""
+        first, updates = self.norms[0](x, training)
+        first = pt.maximum(first, 0)
+        second, after = self.norms[1](self.convolutions[0](first), training)
         straight = x if self.shortcut is None else self.shortcut(first)
-        return straight + self.convolutions[1](second)
+        return straight + self.convolutions[1](pt.maximum(second, 0)), updates | after
 
 
 def images(x: TensorVariable) -> TensorVariable:

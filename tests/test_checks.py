@@ -275,6 +275,8 @@ def test_unitarity_of_everything_it_takes():
     assert unitarity(Unitary("real").random_point(8, 0, "float32")) < 1e-6
     assert unitarity(weights()) < 1e-14
     assert unitarity(pytensor.shared(x[0], name="p"), field="complex") < 1e-14
+    assert unitarity(pytensor.shared(np.eye(2), name="p")) == 0
+    assert unitarity(2 * x, field="real").shape == (3, 2)
     assert np.isnan(unitarity(np.nan * z[0]))
 
     class Model:
@@ -285,8 +287,10 @@ def test_unitarity_of_everything_it_takes():
 
 
 def test_unitarity_says_what_it_cannot_take():
-    with pytest.raises(ValueError, match="field='complex'"):
-        unitarity(pytensor.shared(np.eye(2), name="p"))
+    stored = Unitary().random_point(2, 0, "float64")
+    for one in (stored, pytensor.shared(stored, name="p"), np.ones((3, 2, 4))):
+        with pytest.raises(ValueError, match=r"field='real' or field='complex', .*parameter with"):
+            unitarity(one)
     with pytest.raises(ValueError, match=r"W must be \(..., m, n\)"):
         unitarity(np.ones(3))
     with pytest.raises(TypeError, match="array, a shared variable or a model"):

@@ -207,7 +207,7 @@ def test_muon_is_its_formula(field, dtype, nesterov, shape):
 
 def test_muon_takes_a_plain_stacked_variable_when_told_its_field():
     value, a = gaussian("complex", (3, 3), 0), gaussian("complex", (3, 3), 1)
-    plain = pytensor.shared(value, name="W", shape=value.shape)
+    plain = parameter(value, name="W")
     known = parameter(value, Euclidean("complex"), "W")
     step_of(muon([pt.as_tensor(a)], [plain], RATE, field="complex"))()
     step_of(muon([pt.as_tensor(a)], [known], RATE))()

@@ -8,7 +8,9 @@ import pytensor.tensor as pt
 import pytest
 from backend_modes import THIRD_PARTY, the_mode
 
-from unitarygraph.nn import BatchNorm, Conv2D, Dense
+from unitarygraph import models
+from unitarygraph.nn import BatchNorm, ComplexBatchNorm, Conv2D, Dense
+from unitarygraph.parametrizations import Exp
 
 # pip's PyTensor has no BLAS for its C code, which gradients use in FAST_COMPILE mode, and says so
 pytestmark = [
@@ -31,6 +33,7 @@ def values_and_gradients(layer, x, weights, mode="FAST_COMPILE", static=True):
     shape = x.shape if static else (None, *x.shape[1:])
     symbol = pt.tensor("x", dtype=x.dtype.name, shape=shape)
     y = layer(symbol)
+    y = y[0] if isinstance(y, tuple) else y
     wrt = [symbol, *layer.params]
     gradients = pytensor.grad(pt.sum(y * weights), wrt)
     f = pytensor.function([symbol], [y, *gradients], mode=mode)
@@ -103,7 +106,8 @@ def test_batch_norm_in_training_and_its_running_statistics(rng, shape, dtype, st
     layer = disturbed(BatchNorm(3, momentum=0.25, dtype=dtype), rng)
     given = (3 + 2 * rng.standard_normal((2, *shape))).astype(dtype)
     x = pt.tensor("x", dtype=dtype, shape=shape if static else (None,) * len(shape))
-    f = pytensor.function([x], layer(x), updates=layer.updates, mode="FAST_COMPILE")
+    y, updates = layer(x)
+    f = pytensor.function([x], y, updates=updates, mode="FAST_COMPILE")
     mean, variance = np.zeros(3), np.ones(3)
     for batch in given:
         expected, batch_mean, batch_variance = batch_norm_in_numpy(layer, batch)
@@ -115,13 +119,30 @@ def test_batch_norm_in_training_and_its_running_statistics(rng, shape, dtype, st
     np.testing.assert_allclose(layer.mean.get_value(), mean, **tolerance(dtype))
     np.testing.assert_allclose(layer.variance.get_value(), variance, **tolerance(dtype))
 
-    updates = layer.updates
-    g = pytensor.function([x], layer(x, training=False), mode="FAST_COMPILE")
-    assert layer.updates is updates  # inference leaves them alone
+    y, updates = layer(x, training=False)
+    g = pytensor.function([x], y, mode="FAST_COMPILE")
+    assert updates == {}  # inference leaves them alone
     wide = [1, -1, *[1] * (len(shape) - 2)]
     gain, bias = (p.get_value().reshape(wide) for p in layer.params)
     scaled = (given[0] - mean.reshape(wide)) / np.sqrt(variance.reshape(wide) + 1e-5)
     np.testing.assert_allclose(g(given[0]), gain * scaled + bias, **tolerance(dtype))
+
+
+@pytest.mark.parametrize("make", [BatchNorm, ComplexBatchNorm])
+def test_a_second_call_of_a_norm_leaves_the_updates_of_the_first(rng, make):
+    layer = make(3, momentum=0.25, dtype="float64")
+    shape = (6, 3) if make is BatchNorm else (2, 6, 3)
+    first, second = rng.standard_normal((2, *shape)) + np.array([[1], [2]]).reshape(
+        2, *[1] * len(shape)
+    )
+    (_, alone), (_, other) = layer(pt.constant(first)), layer(pt.constant(second))
+    _, both = layer(pt.constant(second), earlier=alone)
+    assert set(alone) == set(other) == set(both) == set(layer.statistics)
+    values = [updates[layer.mean].eval() for updates in (alone, other, both)]
+    mean_1, mean_2 = (batch.mean(axis=-2) for batch in (first, second))
+    expected = 0.25 * mean_1, 0.25 * mean_2, 0.75 * 0.25 * mean_1 + 0.25 * mean_2
+    for ours, numpys in zip(values, expected, strict=True):
+        np.testing.assert_allclose(ours, numpys, **tolerance("float64"))
 
 
 @pytest.mark.parametrize("shape", [(6, 3), (2, 3, 2, 4)])
@@ -137,6 +158,16 @@ def test_gradients_of_batch_norm_are_pytorchs(rng, shape):
     expected = [y.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)]
     for ours, torchs in zip(values_and_gradients(layer, x, weights), expected, strict=True):
         np.testing.assert_allclose(ours, torchs, **tolerance("float64"))
+
+
+def test_layers_and_cells_of_one_shape_are_no_twins_by_default():
+    for make in (
+        lambda **given: Dense(3, 2, **given).value(),
+        lambda **given: Exp(3, **given).value(),
+        lambda **given: models.build("urnn", 2, 3, 2, **given).params[0].get_value(),
+    ):
+        assert not np.array_equal(make(), make())
+        assert np.array_equal(make(rng=4), make(rng=4))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -160,7 +191,7 @@ def test_names_and_seeds():
     norm = BatchNorm(2, name="n")
     names = [v.name for v in (*norm.params, *norm.statistics)]
     assert names == ["n/gain", "n/bias", "n/mean", "n/variance"]
-    assert [p.name for p in Dense(1, 1, name="last").params] == ["last/weight", "last/bias"]
+    assert [p.name for p in Dense(1, 1, name="last", rng=0).params] == ["last/weight", "last/bias"]
 
 
 @pytest.mark.parametrize(
@@ -169,9 +200,13 @@ def test_names_and_seeds():
         (lambda: Conv2D(2, 3, 0), None, "kernel must be at least 1, got 0"),
         (lambda: Conv2D(2, 3, 3, padding="full"), None, "padding must be 'same', .*got 'full'"),
         (lambda: Conv2D(2, 3, 3, padding=-1), None, "padding must be .*got -1"),
-        (lambda: Conv2D(2, 3, 3), (1, 3, 4, 4), r"x must be \(B, 2, H, W\).*got shape \(1, 3,"),
-        (lambda: Conv2D(2, 3, 3), (1, 2, None, 4), "static H and W"),
-        (lambda: Conv2D(2, 3, 5, padding=0), (1, 2, 4, 6), "smaller than the kernel"),
+        (
+            lambda: Conv2D(2, 3, 3, rng=0),
+            (1, 3, 4, 4),
+            r"x must be \(B, 2, H, W\).*got shape \(1, 3,",
+        ),
+        (lambda: Conv2D(2, 3, 3, rng=0), (1, 2, None, 4), "static H and W"),
+        (lambda: Conv2D(2, 3, 5, padding=0, rng=0), (1, 2, 4, 6), "smaller than the kernel"),
         (lambda: BatchNorm(0), None, "features must be at least 1, got 0"),
         (lambda: BatchNorm(2, momentum=0), None, r"momentum must be in \(0, 1\], got 0"),
         (lambda: BatchNorm(2, epsilon=0), None, "epsilon must be positive, got 0"),
@@ -179,7 +214,7 @@ def test_names_and_seeds():
         (lambda: BatchNorm(2), (4, 2, 3), "got shape"),
         (lambda: BatchNorm(2), (1, 2), "more than one number a feature"),
         (lambda: Dense(0, 2), None, "input_size must be at least 1, got 0"),
-        (lambda: Dense(3, 2), (4, 2), r"x must be \(\.\.\., 3\), got shape \(4, 2\)"),
+        (lambda: Dense(3, 2, rng=0), (4, 2), r"x must be \(\.\.\., 3\), got shape \(4, 2\)"),
     ],
 )
 def test_wrong_numbers_and_shapes_are_refused(make, shape, message):
@@ -197,7 +232,7 @@ class Unit:
         self.params = [*self.convolution.params, *self.norm.params, *self.dense.params]
 
     def __call__(self, x):
-        return self.dense(pt.sqr(self.norm(self.convolution(x))).mean(axis=(2, 3)))
+        return self.dense(pt.sqr(self.norm(self.convolution(x))[0]).mean(axis=(2, 3)))
 
 
 @pytest.mark.parametrize(

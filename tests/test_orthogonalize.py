@@ -7,7 +7,7 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from oracles import complex_normal
 
-from unitarygraph import stacked
+from unitarygraph import models, stacked
 from unitarygraph.checks import unitarity
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
 from unitarygraph.orthogonalize import orthogonalize
@@ -25,7 +25,7 @@ def polar_factor(z):
 @pytest.mark.parametrize("shape", [(3, 3), (6, 3), (3, 6), (4, 2, 3, 3), (9, 2, 2), (1, 5)])
 def test_any_shape_becomes_the_nearest_orthogonal_one(shape, dtype, rng):
     value = rng.standard_normal(shape).astype(dtype)
-    p = pytensor.shared(value, name="p")
+    p = parameter(value, name="p")
     orthogonalize(p)
     found = p.get_value()
     assert found.shape == shape
@@ -51,6 +51,46 @@ def test_complex_weights(shape, rng):
     assert unitarity([p])[p] < 1e-13
     assert unitarity([q], field="complex")[q] < 1e-13
     assert abs(stacked.to_complex(p.get_value()).imag).max() > 0.1
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 3), (4, 3, 2)])
+def test_a_field_that_nobody_said_is_asked_for(shape, rng):
+    plain = pytensor.shared(rng.standard_normal(shape), name="plain")
+    before = plain.get_value()
+    for act in (orthogonalize, unitarity):
+        with pytest.raises(
+            ValueError, match=r"plain of shape .*field='real'.*parameter with a man"
+        ):
+            act([plain])
+    assert np.array_equal(plain.get_value(), before)
+    orthogonalize([plain], field="real")
+    flat = plain.get_value().reshape(shape[0], -1)
+    assert_allclose(flat, polar_factor(before.reshape(shape[0], -1)), atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["urnn", "fcurnn", "cgrnn", "exprnn", "lru", "lstm"])
+def test_one_call_serves_the_models_of_both_fields(name, rng):
+    options = {"layers": 1} if name == "lru" else {}
+    model = models.build(name, 5, 4, 3, rng=rng, dtype="float64", **options)
+    weights = {"V", "U", "V_g", "W_g", "layer0/B", "layer0/C", "decoder/weight", "W"}
+    chosen = {p.name: p for p in model.params if p.name in weights}
+    before = {p.name: p.value for p in model.params}
+    orthogonalize(model.params)
+    assert {"V", "U"} <= set(chosen) or name == "lru"
+    for weight, p in chosen.items():
+        complex_ones = weight in {"layer0/B", "layer0/C"} or (name in COMPLEX and weight != "U")
+        assert np.iscomplexobj(p.value) == complex_ones
+        assert_allclose(p.value, polar_factor(before[weight]), atol=1e-13)
+    for vector in {"b", "h0", "b_g", "c", "layer0/gamma"} & set(before):
+        p = next(p for p in model.params if p.name == vector)
+        assert np.array_equal(p.value, before[vector])
+        assert (
+            np.iscomplexobj(p.value) == (vector in {"h0", "b_g"} and name in COMPLEX)
+            or vector == "b"
+        )
+
+
+COMPLEX = {"urnn", "fcurnn", "cgrnn"}
 
 
 def test_points_of_manifolds_are_mended(rng):
@@ -80,8 +120,8 @@ def test_bad_weights_are_refused_and_nothing_changes(rng):
     good = pytensor.shared(rng.standard_normal((3, 3)), name="good")
     before = good.get_value()
     for entry in (np.nan, np.inf):
-        value = np.ones((3, 2, 2))
-        value[1, 1, 0] = entry
+        value = np.ones((3, 4))
+        value[1, 1] = entry
         with pytest.raises(ValueError, match="bad has 1 entries that are NaN or infinite"):
             orthogonalize([good, pytensor.shared(value, name="bad")])
     with pytest.raises(TypeError, match="whole must be float32 or float64, got int64"):

@@ -8,6 +8,7 @@ import pytest
 from unitarygraph import stacked
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
 from unitarygraph.parameter import manifold_of, parameter
+from unitarygraph.updates import adagrad, adam, lion, momentum, rmsprop, sgd
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -59,10 +60,10 @@ def test_refuses_a_value_off_the_manifold_and_names_the_deviation():
 
 def test_refuses_other_dtypes_with_the_way_out():
     z = np.eye(2) * 1j
-    with pytest.raises(TypeError, match="from_complex"):
-        parameter(z, Unitary())
-    with pytest.raises(TypeError, match="from_complex"):
-        parameter([1j, 2])
+    with pytest.raises(ValueError, match=r"value of 'W' is complex .*give a manifold with field="):
+        parameter(z, Unitary("real"), name="W")
+    with pytest.raises(TypeError, match="complex256"):
+        parameter(np.zeros(2, "complex256"))
     assert parameter(stacked.from_complex(z), Unitary()).type.shape == (2, 2, 2)
     with pytest.raises(TypeError, match="float16"):
         parameter(np.zeros(2, "float16"))
@@ -84,7 +85,57 @@ def test_the_manifold_survives_clones_copies_and_pickles():
     assert p.manifold == Unitary("real")
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (4, 2, 3), (5, 4, 2, 3)])
+def test_complex_values_of_any_shape_go_in_and_come_out(shape, dtype, rng):
+    z = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(dtype)
+    p = parameter(z, name="z")
+    assert p.manifold == Euclidean("complex")
+    assert np.array_equal(p.get_value(), stacked.from_complex(z))
+    copies = [p, p.clone(), copy.copy(p), copy.deepcopy(p), pickle.loads(pickle.dumps(p))]
+    for q in copies:
+        assert q.manifold == manifold_of(q) == p.manifold
+        assert q.value.dtype == dtype
+        assert np.array_equal(q.value, z)
+    assert np.array_equal(parameter(stacked.from_complex(z), Euclidean("complex")).value, z)
+
+
+def test_complex_values_on_manifolds_and_in_lists(rng):
+    z = stacked.to_complex(Unitary().random_point(3, rng, "float64"))
+    p = parameter(z, Unitary(), name="W")
+    assert np.array_equal(p.value, z)
+    assert parameter([1j, 2]).value.tolist() == [1j, 2]
+    real = parameter(np.eye(2), Unitary("real"))
+    assert real.value.dtype == "float64"
+    real.value[0] = 7
+    assert np.array_equal(real.value, np.eye(2))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (4, 3)])
+@pytest.mark.parametrize(
+    "rule", [sgd, momentum, adam, rmsprop, adagrad, lion], ids=lambda r: r.__name__
+)
+def test_rules_take_complex_parameters_for_flat(shape, rule, rng):
+    z = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    complex_one, plain = parameter(z, name="p"), parameter(stacked.from_complex(z), name="p")
+    for p in (complex_one, plain):
+        step = pytensor.function([], updates=rule((p**4).sum(), [p], 0.1), mode="FAST_COMPILE")
+        step(), step()
+    assert np.array_equal(complex_one.get_value(), plain.get_value())
+    assert not np.array_equal(complex_one.value, z)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 3), (4, 2, 1, 1)])
+def test_plain_variables_that_look_like_complex_matrices_are_refused(shape):
+    p = pytensor.shared(np.ones(shape), name="p")
+    message = r"params: p of shape .*parameter\(value, manifold\).*parameter\(value\) for flat"
+    with pytest.raises(ValueError, match=message):
+        sgd((p**2).sum(), [p], 0.1)
+
+
 def test_manifold_of_plain_variables():
     assert manifold_of(pytensor.shared(np.zeros(2))) == Euclidean("real")
+    assert manifold_of(pytensor.shared(np.zeros((2, 3, 4)))) == Euclidean("real")
+    assert manifold_of(parameter(np.zeros((2, 3, 3)))) == Euclidean("real")
     with pytest.raises(TypeError, match="shared variables"):
         manifold_of(pytensor.tensor.matrix("A"))

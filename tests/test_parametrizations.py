@@ -45,10 +45,10 @@ def test_gradient_reaches_the_coordinates_only(field, rng):
 
 
 def test_init_may_be_a_function_and_is_checked():
-    given = Exp(3, init=lambda rng, n, field: 1j * np.eye(n), dtype="float64")
+    given = Exp(3, init=lambda rng, n, field: 1j * np.eye(n), dtype="float64", rng=0)
     np.testing.assert_allclose(given.value(), np.exp(1j) * np.eye(3))
     with pytest.raises(ValueError, match="skew-Hermitian"):
-        Exp(3, init=lambda rng, n, field: np.eye(n))
+        Exp(3, init=lambda rng, n, field: np.eye(n), rng=0)
 
 
 def test_haar_angles_are_uniform(rng):

@@ -69,7 +69,7 @@ def test_parametrised_dense(rng, field, factory, shape, dtype):
 
 @pytest.mark.parametrize("lead", [(), (3,)])
 def test_free_complex_dense_and_its_gradients(rng, lead):
-    layer = Dense(3, 2, field="complex", kernel=initializers.complex_glorot, dtype="float64")
+    layer = Dense(3, 2, field="complex", kernel=initializers.complex_glorot, dtype="float64", rng=0)
     W, bias = complex_normal(rng, 3, 2), complex_normal(rng, 2)
     layer.weight.set_value(from_complex(W))
     layer.bias.set_value(np.stack([bias.real, bias.imag]))
@@ -157,7 +157,9 @@ def test_convolution(rng, field, parametrization, outputs, dtype):
 
 
 def test_gradient_through_a_parametrised_complex_convolution(rng):
-    layer = Conv2D(1, 2, 2, padding=0, field="complex", parametrization=Cayley, dtype="float64")
+    layer = Conv2D(
+        1, 2, 2, padding=0, field="complex", parametrization=Cayley, dtype="float64", rng=0
+    )
     y = layer(pt.constant(from_complex(complex_normal(rng, 1, 1, 3, 2))))
     assert check_gradient(pt.sum(pt.sin(y)), *layer.params)
 
@@ -167,7 +169,7 @@ def test_the_parametrisations_updates_and_penalty_are_the_layers():
         def penalty(self):
             return pt.sum(pt.sqr(self.params[0]))
 
-    layer = Dense(4, 2, parametrization=partial(DynamicTrivialization, K=1), name="d")
+    layer = Dense(4, 2, parametrization=partial(DynamicTrivialization, K=1), name="d", rng=0)
     assert layer.state
     assert set(layer.post_updates()) >= {layer.parametrization.parametrization.base}
     before = layer.value()
@@ -178,20 +180,20 @@ def test_the_parametrisations_updates_and_penalty_are_the_layers():
     np.testing.assert_allclose(layer.value(), moved, atol=1e-12)
     assert not layer.orthogonal_params[0].get_value().any()
     assert layer.penalty() is None
-    assert Dense(3, 3, parametrization=Fined).penalty().type.ndim == 0
+    assert Dense(3, 3, parametrization=Fined, rng=0).penalty().type.ndim == 0
 
-    square = Exp(3, field="real")
+    square = Exp(3, field="real", rng=0)
     assert isinstance(square, Parametrization)
     assert Dense(3, 3, parametrization=square).parametrization is square
 
-    free = Dense(3, 2)
+    free = Dense(3, 2, rng=0)
     assert (free.orthogonal_params, free.state, free.penalty(), free.post_updates()) == (
         [], [], None, {},
     )  # fmt: skip
 
 
 def test_a_complex_convolution_on_a_manifold():
-    layer = Conv2D(2, 3, 2, field="complex", manifold=manifolds.Oblique(), dtype="float64")
+    layer = Conv2D(2, 3, 2, field="complex", manifold=manifolds.Oblique(), dtype="float64", rng=0)
     np.testing.assert_allclose(np.linalg.norm(layer.value(), axis=1), 1)
     assert layer.weight.manifold == manifolds.Oblique()
 
@@ -199,8 +201,8 @@ def test_a_complex_convolution_on_a_manifold():
 # JAX at its width of 64 bits computes sums of float32 in float64, and warns
 @pytest.mark.parametrize("mode", ["JAX", pytest.param("PYTORCH", marks=pytest.mark.slow)])
 def test_backends_agree(rng, mode):
-    convolution = Conv2D(1, 2, 2, field="complex", parametrization=Cayley, dtype="float64")
-    dense = Dense(3, 2, field="complex", parametrization=Cayley, dtype="float64")
+    convolution = Conv2D(1, 2, 2, field="complex", parametrization=Cayley, dtype="float64", rng=0)
+    dense = Dense(3, 2, field="complex", parametrization=Cayley, dtype="float64", rng=0)
     x = from_complex(complex_normal(rng, 2, 1, 4, 3))
     symbol = pt.tensor(dtype="float64", shape=x.shape)
     y = dense(convolution(symbol))
@@ -217,12 +219,24 @@ def test_backends_agree(rng, mode):
     [
         (lambda: Dense(2, 3, field="octonion"), None, "field must be 'complex' or 'real'"),
         (lambda: Dense(2, 3, parametrization="exp"), None, "parametrization must be a class"),
-        (lambda: Dense(2, 3, parametrization=Exp(2, field="real")), None, "of n=3"),
-        (lambda: Dense(2, 3, field="complex"), (2, 4, 3), r"x must be \(\.\.\., 2, B, 2\), got"),
-        (lambda: Dense(2, 3, field="complex"), (4, 2), r"got shape \(4, 2\)"),
-        (lambda: Dense(2, 3, field="complex"), (3, 4, 2), r"got shape \(3, 4, 2\)"),
-        (lambda: Conv2D(2, 3, 2, field="complex"), (1, 2, 4, 4), r"x must be \(B, 2, 2, H, W\)"),
-        (lambda: Conv2D(2, 3, 2, field="complex"), (1, 2, 3, 4, 4), r"got shape \(1, 2, 3, 4"),
+        (lambda: Dense(2, 3, parametrization=Exp(2, field="real", rng=0)), None, "of n=3"),
+        (
+            lambda: Dense(2, 3, field="complex", rng=0),
+            (2, 4, 3),
+            r"x must be \(\.\.\., 2, B, 2\), got",
+        ),
+        (lambda: Dense(2, 3, field="complex", rng=0), (4, 2), r"got shape \(4, 2\)"),
+        (lambda: Dense(2, 3, field="complex", rng=0), (3, 4, 2), r"got shape \(3, 4, 2\)"),
+        (
+            lambda: Conv2D(2, 3, 2, field="complex", rng=0),
+            (1, 2, 4, 4),
+            r"x must be \(B, 2, 2, H, W\)",
+        ),
+        (
+            lambda: Conv2D(2, 3, 2, field="complex", rng=0),
+            (1, 2, 3, 4, 4),
+            r"got shape \(1, 2, 3, 4",
+        ),
         (
             lambda: Conv2D(2, 3, 2, parametrization=Exp, manifold=manifolds.Oblique("real")),
             None,

@@ -133,7 +133,7 @@ def test_a_subclass_that_says_nothing_is_told_what_it_lacks():
         pass
 
     with pytest.raises(NotImplementedError, match="Empty: needs matrix, make_matrix or make_cell"):
-        Empty(2, 3, 4)
+        Empty(2, 3, 4, rng=0)
 
 
 @pytest.mark.parametrize(

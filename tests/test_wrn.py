@@ -63,7 +63,7 @@ def whole(few_scans, tmp_path_factory):
 
 def test_layers_of_the_published_networks():
     for depth, width, count in [(10, 1, 0.08e6), (16, 4, 2.7e6), (28, 2, 1.5e6)]:
-        model = models.build("wrn", 3, 64, 10, depth=depth, width=width)
+        model = models.build("wrn", 3, 64, 10, depth=depth, width=width, rng=0)
         sizes = [p.get_value(borrow=True).size for p in model.params]
         assert sum(sizes) == pytest.approx(count, rel=0.07)  # Zagoruyko and Komodakis, table 4
         convolutions = [p for p in model.params if "conv" in p.name]
@@ -72,7 +72,7 @@ def test_layers_of_the_published_networks():
 
 
 def test_filters_of_unit_length_are_those_with_fewer_filters_than_inputs():
-    model = models.build("wrn", 1, 128, 10)
+    model = models.build("wrn", 1, 128, 10, rng=0)
     assert model.options["width"] == 2
     for p in model.params:
         shape = p.type.shape
@@ -81,7 +81,7 @@ def test_filters_of_unit_length_are_those_with_fewer_filters_than_inputs():
     names = {p.name for p in model.orthogonal_params}
     assert "group0/block0/conv1/weight" in names
     assert not {"stem/weight", "group0/block0/shortcut/weight"} & names
-    assert models.build("wrn", 1, 128, 10, oblique=False).orthogonal_params == []
+    assert models.build("wrn", 1, 128, 10, oblique=False, rng=0).orthogonal_params == []
 
 
 def test_images_keep_rows_and_channels(rng):
@@ -91,7 +91,7 @@ def test_images_keep_rows_and_channels(rng):
 
 
 def test_training_and_evaluation_differ_until_the_statistics_are_the_batchs(rng):
-    model = models.build("wrn", 1, 64, 10, dtype="float64")
+    model = models.build("wrn", 1, 64, 10, dtype="float64", rng=0)
     x = pt.tensor("x", dtype="float64", shape=(16, 6, 1))
     outputs, updates = model.training(x)
     assert set(updates) == set(model.statistics)
@@ -110,7 +110,7 @@ def test_training_and_evaluation_differ_until_the_statistics_are_the_batchs(rng)
 
 
 def test_weight_decay_is_for_free_weights_alone():
-    model = models.build("wrn", 1, 64, 10, weight_decay=0.5, dtype="float64")
+    model = models.build("wrn", 1, 64, 10, weight_decay=0.5, dtype="float64", rng=0)
     values = {p.name: p.get_value() for p in model.params}
     free = ["stem/weight", "group1/block0/shortcut/weight", "group2/block0/shortcut/weight"]
     expected = 0.25 * sum((values[name] ** 2).sum() for name in [*free, "dense/weight"])
@@ -165,7 +165,7 @@ def test_wrong_options_are_refused(options, message):
 
 
 def test_wrong_inputs_are_refused():
-    model = models.build("wrn", 1, 64, 2)
+    model = models.build("wrn", 1, 64, 2, rng=0)
     x = pt.tensor("x", shape=(60, 2, 1))
     with pytest.raises(ValueError, match=r"static T that is a square, got \(60, 2, 1\)"):
         model(x)

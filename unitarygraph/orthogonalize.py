@@ -4,7 +4,7 @@ import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
 from unitarygraph.checks.unitarity import weight_matrices
-from unitarygraph.parameter import manifold_of
+from unitarygraph.parameter import FLAT, declared_manifold
 from unitarygraph.stacked.layout import REAL_DTYPES
 
 
@@ -12,22 +12,24 @@ def orthogonalize(params, field=None):
     r"""Replace each weight, in place, by the polar factor :math:`U V^H` of its thin SVD.
 
     It is the nearest matrix with orthonormal columns, or with orthonormal rows where there are fewer of
-    those. A weight without a manifold is taken as the matrix ``(out, rest)``, its first axis against
-    all others, and reshaped back, so that convolution kernels ``(out, in, kh, kw)`` are included; one on
-    a manifold as the matrices ``(..., 2, m, n)`` or ``(..., m, n)`` that its field says. Parameters
-    with fewer than two axes, such as biases, are left alone. Where a weight has not full rank the
-    factor is not unique, one is taken.
+    those. A real weight of flat space is taken as the matrix ``(out, rest)``, its first axis against
+    all others, and reshaped back, so that convolution kernels ``(out, in, kh, kw)`` are included; a
+    complex one, or one on another manifold, as the matrices ``(..., 2, m, n)`` or ``(..., m, n)`` that
+    its field says. What has fewer axes than a matrix, such as a bias ``(n,)`` or a complex one
+    ``(2, n)``, is left alone, so that ``orthogonalize(model.params)`` serves models of both fields.
+    Where a weight has not full rank the factor is not unique, one is taken.
 
     Parameters
     ----------
     params : shared variables of float32 or float64, or one
-    field : "complex" for stacked weights ``(..., 2, m, n)`` without a manifold
+    field : "complex" for stacked weights ``(..., 2, m, n)`` without a manifold, "real" for others
+        that `unitarygraph.parameter` did not make
 
     Raises
     ------
     ValueError
-        for a weight with NaN or infinite entries, or on a manifold that the factor is not on; nothing
-        is changed then
+        for a weight with NaN or infinite entries, on a manifold that the factor is not on, or of three
+        axes or more without a manifold or ``field``; nothing is changed then
     TypeError
         for params that are not shared variables of floats
 
@@ -50,7 +52,7 @@ def orthogonalize(params, field=None):
 
 def _orthogonal(p, field):
     """The new stored value of p, None where it is no matrix."""
-    manifold, label = manifold_of(p), p.name or str(p)
+    manifold, label = declared_manifold(p), p.name or str(p)
     if p.type.dtype not in REAL_DTYPES:
         raise TypeError(f"orthogonalize: {label} must be float32 or float64, got {p.type.dtype}")
     weights = weight_matrices(p, field)
@@ -62,7 +64,7 @@ def _orthogonal(p, field):
     u, _, vh = np.linalg.svd(weights.matrices, full_matrices=False)
     value = weights.store(u @ vh)
     try:
-        manifold.check_point(value)
+        (FLAT if manifold is None else manifold).check_point(value)
     except ValueError as error:
         raise ValueError(
             f"orthogonalize: the polar factor of {label} was refused. {error}"

@@ -1,34 +1,54 @@
 """Shared variables that know their manifold."""
 
 import numpy as np
-import pytensor
 from pytensor import config
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
+from pytensor.tensor.sharedvar import TensorSharedVariable
+from pytensor.tensor.type import TensorType
 
 from unitarygraph.manifolds import Euclidean, Manifold
-from unitarygraph.stacked.layout import REAL_DTYPES
+from unitarygraph.stacked.layout import REAL_DTYPES, from_complex, to_complex
 
-FLAT = Euclidean(field="real")
+FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
+
+
+class Parameter(TensorSharedVariable):
+    """Shared variable that knows its manifold; made by `parameter`."""
+
+    @property
+    def manifold(self):
+        """Manifold of the values."""
+        # PyTensor copies `tag` when it clones a variable, not other attributes.
+        return self.tag.manifold
+
+    @property
+    def value(self):
+        """Copy of the current value, a NumPy complex array in the complex field."""
+        stored = self.get_value()
+        return to_complex(stored) if self.manifold.field == "complex" else stored
 
 
 def parameter(value, manifold=None, name=None):
-    """Shared variable with a static shape and a ``.manifold``, flat space by default.
+    """Shared variable with a static shape, a ``.manifold``, flat space by default, and a ``.value``.
 
     ``value`` is an array of float32 or float64, copied; Python numbers, lists and integers become
-    ``floatX``. Complex values are stored stacked (`unitarygraph.stacked.from_complex`).
+    ``floatX``. A NumPy array of complex64 or complex128, of any number of axes, is stored stacked
+    (`unitarygraph.stacked.from_complex`), by default on ``Euclidean("complex")``; its parameter's
+    ``value`` is a complex array again. So is that of a stacked array with a complex manifold.
 
     Raises ValueError when the value is not on the manifold, naming the deviation, or not of a shape
-    that the manifold has; TypeError for complex and other dtypes.
+    that the manifold has, and for a complex value on a real manifold; TypeError for other dtypes.
 
-    >>> import unitarygraph as ug
+    >>> import numpy as np, unitarygraph as ug
     >>> U = ug.manifolds.Unitary()
     >>> W = ug.parameter(U.random_point(3, rng=0), U, name="W")
     >>> W.type.shape, str(W.manifold)
     ((2, 3, 3), 'Unitary(complex)')
+    >>> W.value.dtype.kind, ug.parameter(np.array([1 + 2j, 3]), name="z").value.shape
+    ('c', (2,))
     """
-    manifold = FLAT if manifold is None else manifold
-    if not isinstance(manifold, Manifold):
+    if manifold is not None and not isinstance(manifold, Manifold):
         raise TypeError(
             "parameter: manifold must be a manifold such as unitarygraph.manifolds.Unitary(), "
             f"got {manifold!r}"
@@ -36,11 +56,18 @@ def parameter(value, manifold=None, name=None):
     if isinstance(value, Variable):
         raise TypeError(f"parameter: value must be an array, got the variable {value}")
     array = np.array(value)
+    label = "" if name is None else f" of {name!r}"
     if array.dtype.kind == "c":
-        raise TypeError(
-            f"parameter: value must be real, got dtype {array.dtype}; "
-            "stack it with unitarygraph.stacked.from_complex"
-        )
+        manifold = FLAT_COMPLEX if manifold is None else manifold
+        if manifold.field != "complex":
+            raise ValueError(
+                f"parameter: the value{label} is complex ({array.dtype}) and the manifold real, "
+                f"{manifold}; give a manifold with field='complex', or a real value"
+            )
+        array = np.asarray(from_complex(array))
+        if not hasattr(value, "dtype"):
+            array = array.astype(config.floatX)
+    manifold = FLAT if manifold is None else manifold
     if array.dtype.kind in "iub" or (array.dtype.kind == "f" and not hasattr(value, "dtype")):
         array = array.astype(config.floatX)
     if array.dtype.name not in REAL_DTYPES:
@@ -48,16 +75,34 @@ def parameter(value, manifold=None, name=None):
     try:
         manifold.check_point(array)
     except ValueError as error:
-        label = "" if name is None else f" of {name!r}"
         raise ValueError(f"parameter: the value{label} was refused. {error}") from None
-    variable = pytensor.shared(array, name=name, shape=array.shape)
-    # PyTensor copies `tag` when it clones a variable, not other attributes.
-    variable.tag.manifold = variable.manifold = manifold
+    kind = TensorType(array.dtype.name, shape=array.shape)
+    variable = Parameter(type=kind, value=array, strict=False, name=name)
+    variable.tag.manifold = manifold
     return variable
 
 
 def manifold_of(variable):
     """Manifold of a shared variable or a clone of one; flat space where it has none.
+
+    Raises TypeError when the variable is not shared; ValueError when it was not made by `parameter` and
+    is stored as complex square matrices are, ``(..., 2, n, n)``: whether it is flat is not known then.
+    """
+    manifold = declared_manifold(variable)
+    if manifold is not None:
+        return manifold
+    shape = np.shape(variable.get_value(borrow=True)) if hasattr(variable.type, "shape") else ()
+    if len(shape) > 2 and shape[-3] == 2 and shape[-2] == shape[-1]:
+        raise ValueError(
+            f"params: {variable.name or variable} of shape {shape} may be stacked complex matrices and "
+            "has no manifold; make it by unitarygraph.parameter(value, manifold), or by "
+            "unitarygraph.parameter(value) for flat space"
+        )
+    return FLAT
+
+
+def declared_manifold(variable):
+    """Manifold that a shared variable was given, None where it was given none.
 
     Raises TypeError when the variable is not shared.
     """
@@ -66,4 +111,4 @@ def manifold_of(variable):
             "params must be shared variables, made by unitarygraph.parameter or pytensor.shared, "
             f"got {variable!r}"
         )
-    return getattr(variable, "manifold", None) or getattr(variable.tag, "manifold", FLAT)
+    return getattr(variable.tag, "manifold", None) or getattr(variable, "manifold", None)

@@ -9,7 +9,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from unitarygraph.fields import algebra
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.manifolds.base import gram_deviation
-from unitarygraph.parameter import manifold_of
+from unitarygraph.parameter import FLAT, declared_manifold
 
 
 def unitarity(W, field=None):
@@ -18,10 +18,11 @@ def unitarity(W, field=None):
     Parameters
     ----------
     W
-        - a NumPy array: complex or real matrices ``(..., m, n)`` as they are;
-        - stored values ``(..., 2, m, n)``, with ``field="complex"``;
-        - a shared variable: its value, stored as its manifold says; one without a manifold needs
-          ``field``;
+        - a NumPy complex array: matrices ``(..., m, n)``;
+        - a real array of two axes: a real matrix ``(m, n)``;
+        - a real array of more axes, with ``field``: stored complex matrices ``(..., 2, m, n)``, or
+          real ones ``(..., m, n)``;
+        - a shared variable: its value, stored as its manifold says; without one, as an array;
         - a model: the value of ``W.recurrent_matrix()``;
         - a list or tuple of shared variables: a report of the weights among them, as matrices that
           `unitarygraph.orthogonalize` takes them for: convolution kernels as ``(out, rest)``, and
@@ -39,7 +40,8 @@ def unitarity(W, field=None):
     TypeError
         when W is none of these
     ValueError
-        for fewer than two axes, or a variable whose field is not known
+        for fewer than two axes, and for a real array, or a variable without a manifold, of three axes
+        or more without ``field``: two real matrices and one stacked complex matrix look the same
     """
     if isinstance(W, list | tuple) and any(isinstance(p, SharedVariable) for p in W):
         weights = {p: weight_matrices(p, field) for p in W}
@@ -59,9 +61,13 @@ def weight_matrices(p, field=None):
     """`Weights` of a shared variable in its precision, None where it has fewer than two axes.
 
     In flat space the first axis of a real value is one of the matrix and all others are the other. On
-    a manifold, or with ``field="complex"``, the matrices are stored as the field says.
+    a manifold, or with ``field="complex"``, the matrices are stored as the field says. Raises
+    ValueError for a variable of three axes or more that has neither a manifold nor a field.
     """
-    manifold, value = manifold_of(p), p.get_value(borrow=True)
+    declared, value = declared_manifold(p), p.get_value(borrow=True)
+    if declared is None and field is None:
+        refuse_unknown_field(p.name or str(p), np.shape(value))
+    manifold = FLAT if declared is None else declared
     matrices = algebra(manifold.field if field is None else field)
     if value.ndim < matrices.axes:
         return None
@@ -69,6 +75,15 @@ def weight_matrices(p, field=None):
         shape = value.shape
         return Weights(value.reshape(shape[0], -1), lambda z: z.reshape(shape))
     return Weights(matrices.to_numpy(value), lambda z: matrices.from_numpy(z))
+
+
+def refuse_unknown_field(name, shape):
+    """Raise ValueError for a real array of three axes or more, whose field nobody has said."""
+    if len(shape) > 2:
+        raise ValueError(
+            f"{name} of shape {shape} may be real matrices or stacked complex ones; say field='real' "
+            "or field='complex', or make it a unitarygraph.parameter with a manifold"
+        )
 
 
 def _of_short_side(z):
@@ -84,12 +99,7 @@ def _matrices(W, field):
         if W is None:
             raise TypeError("unitarity: this model has no recurrent matrix")
     elif isinstance(W, SharedVariable):
-        manifold = getattr(W, "manifold", None)
-        field = field or getattr(manifold, "field", None)
-        if field is None:
-            raise ValueError(
-                f"unitarity: {W} has no manifold; say field='complex' (stacked) or field='real'"
-            )
+        field = field or getattr(declared_manifold(W), "field", None)
         W = W.get_value(borrow=True)
     z = np.asarray(W)
     if z.dtype.kind not in "fciu":
@@ -97,6 +107,8 @@ def _matrices(W, field):
             "unitarity: W must be an array, a shared variable or a model, "
             f"got {type(W).__name__} of dtype {z.dtype}"
         )
+    if field is None and z.dtype.kind != "c":
+        refuse_unknown_field("unitarity: W", z.shape)
     if field is not None and z.dtype.kind != "c":
         z = algebra(field).to_numpy(z.astype("float64"))
     if z.ndim < 2:

@@ -149,6 +149,7 @@ class Manifold:
 
     def exp(self, x, u):
         """Exponential map: the end of the geodesic that leaves x with velocity u, at time 1."""
+        x, u = self.arguments("exp", x=x, u=u)
         return self.retr(x, u, kind="exp")
 
     def log(self, x, y):
@@ -303,8 +304,10 @@ class Manifold:
         tensors = {name: pt.as_tensor_variable(value) for name, value in values.items()}
         for name, value in tensors.items():
             if value.type.dtype not in REAL_DTYPES:
+                stack = "; unitarygraph.stacked.from_complex stacks a complex array"
                 raise TypeError(
                     f"{method}: {name} must be float32 or float64, got dtype {value.type.dtype}"
+                    + stack * value.type.dtype.startswith("complex")
                 )
             self.check_shape(method, name, value.type.shape)
         dtypes = {value.type.dtype for value in tensors.values()}

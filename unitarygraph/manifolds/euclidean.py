@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.fields import algebra
 from unitarygraph.manifolds.base import Manifold, Retraction
 
 
@@ -23,8 +24,8 @@ RETRACTIONS = {name: Retraction(2, _add) for name in ("qr", "polar", "cayley", "
 class Euclidean(Manifold):
     """All tensors, with :math:`T_x` the space itself and the inner product Re tr(u^H v).
 
-    Unlike on other manifolds, points may have any number of axes, and `mean_square` is elementwise:
-    adaptive rules are the usual ones.
+    Unlike on other manifolds, points may have any number of axes, as complex vectors ``(2, n)`` and
+    numbers ``(2,)``, and `mean_square` is elementwise: adaptive rules are the usual ones.
     """
 
     retraction_table: ClassVar[Mapping[str, Retraction]] = RETRACTIONS
@@ -62,8 +63,9 @@ class Euclidean(Manifold):
     def norm(self, x, u):
         """Frobenius norm, one number a matrix; of vectors and scalars, one number."""
         _, u = self.arguments("norm", x=x, u=u)
-        missing = max(self.matrices.axes - u.type.ndim, 0)
-        return self.matrices.norm(pt.shape_padleft(u, missing) if missing else u)
+        if u.type.ndim >= self.matrices.axes:
+            return self.matrices.norm(u)
+        return algebra("real").norm(u.reshape((1, -1)))
 
     def mean_square(self, x, u):
         """Elementwise square."""
@@ -77,7 +79,7 @@ class Euclidean(Manifold):
 
     def dim(self, shape):
         """Number of real coordinates of one matrix, or of a vector or scalar."""
-        return int(np.prod(shape[-2:])) * (2 if self.field == "complex" else 1)
+        return int(np.prod(shape[-2:], dtype=int)) * (2 if self.field == "complex" else 1)
 
     def deviation(self, x):
         """Zero, or NaN where a matrix is not finite."""

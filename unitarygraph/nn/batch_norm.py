@@ -15,14 +15,19 @@ class BatchNorm:
 
     ``(B, F) -> (B, F)``, one mean a feature, or ``(B, C, H, W) -> (B, C, H, W)``, one a channel.
 
-    In training :math:`\mu` and :math:`\sigma^2` are the batch's own, and the call leaves in
-    ``updates`` the running ones' new values, with m the momentum and N the numbers a feature has
+    A call ``norm(x, training=True)`` returns y and the updates of the running statistics. In training
+    :math:`\mu` and :math:`\sigma^2` are the batch's own, and the running ones' new values are, with
+    m the momentum and N the numbers a feature has
 
     .. math:: \mu_r \leftarrow (1 - m)\,\mu_r + m\,\mu, \quad
               \sigma_r^2 \leftarrow (1 - m)\,\sigma_r^2 + m\,\frac{N}{N - 1}\,\sigma^2,
 
-    a dictionary to be merged with a rule's: ``sgd(loss, params, rate) | norm.updates``. With
-    ``training=False`` the running values stand in the formula.
+    a dictionary to be merged with a rule's: ``sgd(loss, params, rate) | updates``. With
+    ``training=False`` the running values stand in the formula and the dictionary is empty.
+
+    A layer that is called several times in one graph has one set of running statistics: of two
+    dictionaries merged with ``|`` the second would win. Handed on, ``norm(x2, earlier=updates)``, the
+    second call's averages go on from the first one's.
 
     Parameters
     ----------
@@ -57,10 +62,9 @@ class BatchNorm:
         self.variance = pytensor.shared(ones, name=f"{name}/variance", shape=ones.shape)
         self.params = [self.gain, self.bias]
         self.statistics = [self.mean, self.variance]
-        self.updates = {}
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
-    def __call__(self, x, training=True):
+    def __call__(self, x, training=True, earlier=None):
         features = self.gain.type.shape[0]
         if x.type.ndim not in (2, 4) or x.type.shape[1] not in (None, features):
             raise ValueError(
@@ -72,7 +76,7 @@ class BatchNorm:
         def over_x(a):
             return pt.expand_dims(a, along)
 
-        mean, variance = self.mean, self.variance
+        mean, variance, updates = self.mean, self.variance, {}
         centred = x - over_x(mean)
         if training:
             mean = pt.mean(x, axis=along)
@@ -80,6 +84,6 @@ class BatchNorm:
             variance = pt.mean(pt.sqr(centred), axis=along)
             factor = unbiased(count_along(x, along, "BatchNorm"), variance.type.dtype)
             averages = {self.mean: mean, self.variance: variance * factor}
-            self.updates = running(averages, self._momentum)
+            updates = running(averages, self._momentum, earlier)
         scale = self.gain / pt.sqrt(variance + self._epsilon)
-        return centred * over_x(scale) + over_x(self.bias)
+        return centred * over_x(scale) + over_x(self.bias), updates

@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrent import drive_of, first_state
 from unitarygraph.nn.steps import run_steps
@@ -17,6 +18,8 @@ from unitarygraph.parameter import parameter
 
 class Cell(ABC):
     """One recurrent layer, run in one direction: ``(T, B, m) -> (T, B, n)``.
+
+    Integers ``(T, B)`` are read as one-hot rows, ``(T, B, m)``.
 
     States are ``(T, 2, B, n)`` in the complex field, and so is the input of a cell with
     ``complex_input``, the second of two layers. A subclass makes its parameters with `add` and
@@ -79,7 +82,7 @@ class Cell(ABC):
 
     def start(self, x, h0=None):
         """First states: zeros, or the learned ``(n,)`` or ``(2, n)`` h0 for every sample."""
-        return first_state(x, self.hidden_size, self.field == "complex", h0)
+        return first_state(x, self.hidden_size, self.field == "complex", h0, self.dtype)
 
 
 class RecurrentCell(Cell):
@@ -97,7 +100,7 @@ class RecurrentCell(Cell):
     structured : True, one `apply` of the parametrisation a step; False, W made once and all steps
         in one Op (`unitarygraph.recurrence`); None, what `prefers_structure` of it says
     complex_input, prefix : as `Cell`
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
 
     Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrisation says. The attribute
     ``unroll`` is what runs all steps in one: `unitarygraph.recurrence`, or what takes its place.
@@ -114,7 +117,7 @@ class RecurrentCell(Cell):
         learned_start=False,
         structured=None,
         complex_input=False,
-        rng=0,
+        rng=None,
         prefix="",
     ):
         n, field = parametrization.n, parametrization.field
@@ -139,13 +142,15 @@ class RecurrentCell(Cell):
         self.unroll = recurrence
         planes = 2 if field == "complex" else 1
         lead = (2,) if planes == 2 else ()
-        self.kernel = self.add("V", kernel(rng, (input_size, n), planes))
-        shape = (n,) if activation == "modrelu" else (*lead, n)
-        self.bias = self.add("b", rng.uniform(-bias_range, bias_range, shape))
+        flat = Euclidean(field)
+        self.kernel = self.add("V", kernel(rng, (input_size, n), planes), flat)
+        real_bias = activation == "modrelu"
+        bias = rng.uniform(-bias_range, bias_range, (n,) if real_bias else (*lead, n))
+        self.bias = self.add("b", bias, None if real_bias else flat)
         self.h0 = None
         if learned_start:
             scale = np.sqrt(3 / (2 * n))
-            self.h0 = self.add("h0", rng.uniform(-scale, scale, (*lead, n)))
+            self.h0 = self.add("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
 
     def __call__(self, x, mask=None):
         drive = drive_of(x, self.kernel)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
+from unitarygraph.nn.recurrent import check_inputs, is_index
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, activate
 from unitarygraph.ops.gates import sigmoid
@@ -45,7 +47,7 @@ class CGRNNCell(Cell):
     gate_bias : first value of b_g; 4 opens both gates, as the authors do where W is unitary
     train_mixture : whether a is trained
     complex_input, prefix : as `Cell`
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
 
     Raises ValueError for a real parametrisation, other numbers of gates or an unknown activation.
 
@@ -63,7 +65,7 @@ class CGRNNCell(Cell):
         gate_bias=4.0,
         train_mixture=True,
         complex_input=False,
-        rng=0,
+        rng=None,
         prefix="",
     ):
         n, field = parametrization.n, parametrization.field
@@ -86,15 +88,17 @@ class CGRNNCell(Cell):
         rng = np.random.default_rng(rng)
         self.gates, self.activation = gates, activation
         self.parametrization = self.use(parametrization)
-        self.kernel = self.add("V", glorot_uniform(rng, (input_size, n), planes=2))
-        self.bias = self.add("b", np.zeros((2, n)))
+        flat = Euclidean("complex")
+        self.kernel = self.add("V", glorot_uniform(rng, (input_size, n), planes=2), flat)
+        self.bias = self.add("b", np.zeros((2, n)), flat)
         # Glorot's range is that of each gate's own matrix.
         kernels, weights = (
             np.concatenate([glorot_uniform(rng, (rows, n), planes=2) for _ in range(gates)], axis=2)
             for rows in (input_size, n)
         )
-        self.gate_kernel, self.gate_weight = self.add("V_g", kernels), self.add("W_g", weights)
-        self.gate_bias = self.add("b_g", np.full((2, gates * n), gate_bias))
+        self.gate_kernel = self.add("V_g", kernels, flat)
+        self.gate_weight = self.add("W_g", weights, flat)
+        self.gate_bias = self.add("b_g", np.full((2, gates * n), gate_bias), flat)
         self.mixture = np.zeros(2, self.dtype)
         if gates == 2 and train_mixture:
             self.mixture = self.add("a", self.mixture)
@@ -106,6 +110,9 @@ class CGRNNCell(Cell):
 
     def __call__(self, x, mask=None):
         n = self.hidden_size
+        check_inputs(x, True, self.dtype)
+        if is_index(x):
+            x = pt.eye(self.input_size, dtype=self.dtype)[x]
         # The planes lie side by side, (B, 2n), so that a complex product is one real product.
         T, B = (x.shape[i] if x.type.shape[i] is None else x.type.shape[i] for i in (0, -2))
         rows = x

@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.running import count_along, running, unbiased
 from unitarygraph.nn.whitening import (
     covariance,
@@ -27,9 +28,10 @@ class ComplexBatchNorm:
     :math:`I/\sqrt 2`, which makes :math:`E|y|^2 = 1`; :math:`\beta` is complex, at first 0. Numbers to
     train: 5F.
 
-    In training :math:`\mu` and V are the batch's own, and the call leaves in ``updates`` the running
-    ones' new values as `BatchNorm` does (V times N/(N - 1)). With ``training=False`` the running values
-    stand in the formula.
+    A call ``norm(x, training=True, earlier=None)`` returns y and the updates of the running statistics,
+    as `BatchNorm` does. In training :math:`\mu` and V are the batch's own, and the running ones move
+    towards them (V times N/(N - 1)). With ``training=False`` the running values stand in the formula and
+    there are no updates.
 
     Parameters
     ----------
@@ -60,15 +62,14 @@ class ComplexBatchNorm:
         dtype = dtype or pytensor.config.floatX
         zeros, root = np.zeros((2, features), dtype), initial_gain(features, dtype)
         self.gain = parameter(root, name=f"{name}/gain")
-        self.bias = parameter(zeros, name=f"{name}/bias")
+        self.bias = parameter(zeros, Euclidean("complex"), name=f"{name}/bias")
         self.mean = pytensor.shared(zeros, name=f"{name}/mean", shape=zeros.shape)
         self.covariance = pytensor.shared(root, name=f"{name}/covariance", shape=root.shape)
         self.params = [self.gain, self.bias]
         self.statistics = [self.mean, self.covariance]
-        self.updates = {}
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
-    def __call__(self, x, training=True):
+    def __call__(self, x, training=True, earlier=None):
         features = self.gain.type.shape[1]
         rank, shape = x.type.ndim, x.type.shape
         feature, plane = {3: (2, 0), 5: (1, 2)}.get(rank, (0, 0))
@@ -89,19 +90,20 @@ class ComplexBatchNorm:
             """Inverse of `over_x`."""
             return pt.stack([pt.squeeze(part, axis=(*along, plane)) for part in parts])
 
-        parts = parts_of(x)
+        parts, updates = parts_of(x), {}
         if training:
             mean = means(parts, along)
             centred = _less(parts, mean)
             matrix = covariance(centred, along)
             factor = unbiased(count_along(x, along, "ComplexBatchNorm"), x.type.dtype)
             averages = {self.mean: stored(mean), self.covariance: stored(matrix) * factor}
-            self.updates = running(averages, self._momentum)
+            updates = running(averages, self._momentum, earlier)
         else:
             centred, matrix = _less(parts, over_x(self.mean)), over_x(self.covariance)
         white = turn(inverse_root(matrix, self._epsilon), centred)
         y = turn(over_x(self.gain), white)
-        return joined([part + bias for part, bias in zip(y, over_x(self.bias), strict=True)])
+        y = joined([part + bias for part, bias in zip(y, over_x(self.bias), strict=True)])
+        return y, updates
 
 
 def _less(parts, mean):

@@ -34,7 +34,7 @@ class Conv2D(WeightLayer):
     parametrization : what makes the weight: a class of `unitarygraph.parametrizations`, a function
         like one or an instance (see `unitarygraph.parametrizations.semi_unitary`); by default none
     field : "real" or "complex"
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
     name : of the parameter ``<name>/weight`` (or as the parametrisation calls them, after that) in
         ``params``
@@ -61,7 +61,7 @@ class Conv2D(WeightLayer):
         manifold=None,
         parametrization=None,
         field="real",
-        rng=0,
+        rng=None,
         dtype=None,
         name="conv",
     ):

@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 
 from unitarygraph.fields import algebra
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.initializers import kaiming_normal
 from unitarygraph.nn.weight import WeightLayer
 from unitarygraph.parameter import parameter
@@ -24,7 +25,7 @@ class Dense(WeightLayer):
         `unitarygraph.parametrizations.semi_unitary`). By default W is free.
     kernel : first value of a free W, a function ``(rng, shape, planes)``, as those of
         `unitarygraph.nn.initializers`
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
     name : of the parameters ``<name>/weight`` (or as the parametrisation calls them, after that) and
         ``<name>/bias``, at first 0; all in ``params``
@@ -43,7 +44,7 @@ class Dense(WeightLayer):
         field="real",
         parametrization=None,
         kernel=kaiming_normal,
-        rng=0,
+        rng=None,
         dtype=None,
         name="dense",
     ):
@@ -62,7 +63,7 @@ class Dense(WeightLayer):
             name=f"{name}/weight",
         )
         zeros = np.zeros((2, output_size) if planes == 2 else output_size, dtype)
-        self.bias = parameter(zeros, name=f"{name}/bias")
+        self.bias = parameter(zeros, Euclidean(self.field), name=f"{name}/bias")
         self.params.append(self.bias)
 
     def __call__(self, x):

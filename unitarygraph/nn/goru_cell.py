@@ -30,7 +30,7 @@ class GORUCell(Cell):
     gate_bias : first value of b_g; the published code sets that of r alone
     structured : True, one `apply` of the parametrisation a step; False, W made once, and three
         products a step; None, what `prefers_structure` of it says
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
     prefix : as `Cell`
 
     Raises ValueError for a complex parametrisation.
@@ -40,7 +40,7 @@ class GORUCell(Cell):
     """
 
     def __init__(
-        self, parametrization, input_size, *, gate_bias=2.0, structured=None, rng=0, prefix=""
+        self, parametrization, input_size, *, gate_bias=2.0, structured=None, rng=None, prefix=""
     ):
         n, dtype = parametrization.n, parametrization.dtype
         if parametrization.field != "real":

@@ -28,13 +28,13 @@ class GRUCell(Cell):
     ----------
     input_size, hidden_size : m, n
     gate_bias : first value of b_g
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
     dtype, prefix : as `Cell`
 
     Source: Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder".
     """
 
-    def __init__(self, input_size, hidden_size, *, gate_bias=0.0, rng=0, dtype=None, prefix=""):
+    def __init__(self, input_size, hidden_size, *, gate_bias=0.0, rng=None, dtype=None, prefix=""):
         super().__init__(input_size, hidden_size, dtype=dtype, prefix=prefix)
         rng, n = np.random.default_rng(rng), hidden_size
         inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(3)]

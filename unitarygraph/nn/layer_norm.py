@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.fields import algebra
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.whitening import (
     covariance,
     initial_gain,
@@ -64,7 +65,7 @@ class LayerNorm:
         gain = initial_gain(features, dtype) if stacked else np.ones(features, dtype)
         bias = np.zeros((2, features) if stacked else features, dtype)
         self.gain = parameter(gain, name=f"{name}/gain")
-        self.bias = parameter(bias, name=f"{name}/bias")
+        self.bias = parameter(bias, Euclidean(field), name=f"{name}/bias")
         self.params = [self.gain, self.bias]
         self._epsilon = np.asarray(epsilon, dtype)
 

@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph import stacked
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.recurrent import drive_of, readout, stacked_rows
 from unitarygraph.ops.diagonal_recurrence import diagonal_recurrence
 from unitarygraph.parameter import parameter
@@ -35,7 +36,7 @@ class LRU:
     state_size : n
     r_min, r_max, max_phase : the ring of the first eigenvalues, see `Diagonal`
     bidirectional : see above
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
     name : of the parameters ``<name>/nu``, ``theta``, ``gamma``, ``B``, ``C`` and ``D``, in
         ``params``; those of the second recurrence begin with ``<name>/backward/``
@@ -57,7 +58,7 @@ class LRU:
         r_max=1.0,
         max_phase=2 * np.pi,
         bidirectional=False,
-        rng=0,
+        rng=None,
         dtype=None,
         name="lru",
     ):
@@ -75,8 +76,8 @@ class LRU:
             moduli = np.abs(diagonal.eigenvalues_value()).astype("float64")
             gamma = np.log(np.maximum(1 - moduli**2, SMALLEST)) / 2
             gamma = self._add(f"{prefix}/gamma", gamma)
-            B = self._add(f"{prefix}/B", rng.standard_normal((2, m, n)) / np.sqrt(2 * m))
-            C = self._add(f"{prefix}/C", rng.standard_normal((2, n, m)) / np.sqrt(n))
+            B = self._add(f"{prefix}/B", rng.standard_normal((2, m, n)) / np.sqrt(2 * m), "complex")
+            C = self._add(f"{prefix}/C", rng.standard_normal((2, n, m)) / np.sqrt(n), "complex")
             self.eigenvalues.append(diagonal)
             self._maps.append((gamma, B, C))
             self.recurrent_params += [*diagonal.params, gamma, B]
@@ -84,8 +85,8 @@ class LRU:
         self.D = self._add(f"{name}/D", rng.standard_normal(m))
         self.params.append(self.D)
 
-    def _add(self, name, value):
-        return parameter(value.astype(self.dtype), name=name)
+    def _add(self, name, value, field="real"):
+        return parameter(value.astype(self.dtype), Euclidean(field), name=name)
 
     def __call__(self, u, mask=None):
         """Outputs of all steps; where ``mask`` (T, B) is 0 the states stand still."""

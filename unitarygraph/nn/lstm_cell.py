@@ -25,14 +25,16 @@ class LSTMCell(Cell):
     ----------
     input_size, hidden_size : m, n
     forget_bias : Jozefowicz, Zaremba and Sutskever (2015) advise 1
-    rng : NumPy Generator or seed
+    rng : NumPy Generator or seed, by default fresh entropy
     dtype, prefix : as `Cell`
 
     Sources: Hochreiter and Schmidhuber (1997); the forget gate is of Gers, Schmidhuber and Cummins
     (2000).
     """
 
-    def __init__(self, input_size, hidden_size, *, forget_bias=1.0, rng=0, dtype=None, prefix=""):
+    def __init__(
+        self, input_size, hidden_size, *, forget_bias=1.0, rng=None, dtype=None, prefix=""
+    ):
         super().__init__(input_size, hidden_size, dtype=dtype, prefix=prefix)
         rng, n = np.random.default_rng(rng), hidden_size
         inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(4)]

@@ -13,8 +13,13 @@ def drive_of(x, kernel):
     """Input to all steps, x V: ``(T, B, m)`` and a real kernel ``(m, n)`` give ``(T, B, n)``.
 
     A stacked kernel ``(2, m, n)`` gives the stacked ``(T, 2, B, n)`` of a real x, or of a stacked
-    x ``(T, 2, B, m)``.
+    x ``(T, 2, B, m)``. Integers x ``(T, B)`` stand for one-hot rows: row x of V is read.
+
+    Raises ValueError for an x of another rank, TypeError for one of another dtype than V's.
     """
+    check_inputs(x, kernel.type.ndim == 3, kernel.type.dtype)
+    if is_index(x):
+        return kernel[x] if kernel.type.ndim == 2 else kernel[:, x].transpose(1, 0, 2, 3)
     if kernel.type.ndim == 2:
         return pt.tensordot(x, kernel, axes=[[2], [0]])
     if x.type.ndim == 4:
@@ -36,6 +41,24 @@ def drive_of(x, kernel):
     return pt.tensordot(doubled, stacked_rows(kernel), axes=[[3], [0]])
 
 
+def is_index(x):
+    """Whether x holds integers, the places of the ones in one-hot rows."""
+    return x.type.dtype.startswith(("int", "uint"))
+
+
+def check_inputs(x, complex_state, dtype):
+    """Raise ValueError or TypeError for an x that no recurrent layer reads."""
+    ranks = {2: "(T, B) of integers"} if is_index(x) else {3: "(T, B, m)"}
+    if complex_state and not is_index(x):
+        ranks[4] = "stacked (T, 2, B, m)"
+    if x.type.ndim not in ranks:
+        raise ValueError(
+            f"x must be {' or '.join(ranks.values())}, got shape {x.type.shape} of {x.type.dtype}"
+        )
+    if not is_index(x) and x.type.dtype != dtype:
+        raise TypeError(f"x must be {dtype} as the parameters are, or integers, got {x.type.dtype}")
+
+
 def stacked_rows(a):
     """The planes of ``(2, m, n)`` one above the other, ``(2m, n)``."""
     m, n = (a.shape[i] if a.type.shape[i] is None else a.type.shape[i] for i in (1, 2))
@@ -47,31 +70,49 @@ def recurrent(x, kernel, W, h0=None, bias=None, activation="modrelu", mask=None)
 
     Parameters
     ----------
-    x : inputs ``(T, B, m)``
+    x : inputs ``(T, B, m)``, or integers ``(T, B)`` from 0 to m - 1 for one-hot rows, so that x_t V is
+        the row x_t of V
     kernel : V, ``(2, m, n)`` complex or ``(m, n)`` real
     W : recurrent matrix ``(2, n, n)`` or ``(n, n)``
-    h0 : one initial state for all samples, ``(2, n)`` or ``(n,)``; by default zero
-    bias : of modReLU, ``(n,)``
+    h0 : one initial state for all samples, ``(2, n)`` or ``(n,)``, or one for each, ``(2, B, n)`` or
+        ``(B, n)``; by default zero
+    bias : of modReLU, ``(n,)``, by default zero
     activation, mask : as in `unitarygraph.recurrence`
+
+    Raises ValueError for an x or h0 of another rank, TypeError for one of another dtype, and as
+    `unitarygraph.recurrence`.
     """
+    kernel = pt.as_tensor_variable(kernel)
+    if kernel.type.ndim not in (2, 3):
+        raise ValueError(f"kernel must be (2, m, n) or, real, (m, n), got {kernel.type.shape}")
+    x = pt.as_tensor_variable(x)
     drive = drive_of(x, kernel)
     complex_state = kernel.type.ndim == 3
     n = kernel.shape[-1] if kernel.type.shape[-1] is None else kernel.type.shape[-1]
     start = first_state(x, n, complex_state, h0, drive.type.dtype)
+    if bias is None and activation == "modrelu":
+        bias = pt.zeros((n,), dtype=drive.type.dtype)
     return recurrence(drive, W, start, bias, activation=activation, mask=mask)
 
 
 def first_state(x, n, complex_state, h0=None, dtype=None):
     """State before the first step, ``(B, n)`` or ``(2, B, n)``: zeros, or h0 for all samples.
 
-    ``x`` is ``(T, B, m)`` or ``(T, 2, B, m)``, h0 ``(n,)`` or ``(2, n)``; zeros are of x's dtype unless
-    another is given.
+    ``x`` is ``(T, B, m)``, ``(T, 2, B, m)`` or integers ``(T, B)``, h0 ``(n,)`` or ``(2, n)``, or
+    ``(B, n)`` or ``(2, B, n)`` for each sample its own; zeros are of x's dtype unless another is given.
     """
     # The batch may be known from x alone: its static length spares backends a symbolic shape.
-    batch = x.shape[-2] if x.type.shape[-2] is None else x.type.shape[-2]
+    axis = -1 if is_index(x) else -2
+    batch = x.shape[axis] if x.type.shape[axis] is None else x.type.shape[axis]
     shape = (2, batch, n) if complex_state else (batch, n)
     if h0 is None:
         return pt.zeros(shape, dtype=dtype or x.type.dtype)
+    h0 = pt.as_tensor_variable(h0)
+    if h0.type.ndim == len(shape):
+        return h0
+    if h0.type.ndim != len(shape) - 1:
+        one, each = ("(2, n)", "(2, B, n)") if complex_state else ("(n,)", "(B, n)")
+        raise ValueError(f"h0 must be {one} or {each}, got shape {h0.type.shape}")
     return pt.broadcast_to(pt.expand_dims(h0, -2), shape)
 
 

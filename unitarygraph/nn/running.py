@@ -4,9 +4,13 @@ import numpy as np
 import pytensor.tensor as pt
 
 
-def running(averages, momentum):
-    r"""Updates :math:`r \leftarrow (1 - m)\,r + m\,s` of the shared r, the keys, by the batch's s."""
-    return {r: (1 - momentum) * r + momentum * s for r, s in averages.items()}
+def running(averages, momentum, earlier=None):
+    r"""Updates :math:`r \leftarrow (1 - m)\,r + m\,s` of the shared r, the keys, by the batch's s.
+
+    The right-hand side's r is its value in the updates ``earlier``, where that has one.
+    """
+    earlier = earlier or {}
+    return {r: (1 - momentum) * earlier.get(r, r) + momentum * s for r, s in averages.items()}
 
 
 def unbiased(count, dtype):

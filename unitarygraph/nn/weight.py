@@ -3,6 +3,7 @@
 import numpy as np
 
 from unitarygraph.fields import algebra
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.columns import semi_unitary
 
@@ -30,7 +31,7 @@ class WeightLayer:
             value = start(np.random.default_rng(rng)).astype(dtype)
             if manifold is not None:
                 value = manifold.project(value).eval(mode="FAST_COMPILE")
-            self.weight = parameter(value, manifold, name=name)
+            self.weight = parameter(value, manifold or Euclidean(self.field), name=name)
             self.params = [self.weight]
             return
         self.parametrization = semi_unitary(

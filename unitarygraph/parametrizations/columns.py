@@ -109,7 +109,7 @@ class LeadingRows(_Leading):
         self.parametrization.set_value(completed(V.conj().T).conj().T)
 
 
-def semi_unitary(parametrization, shape, field="real", rng=0, dtype=None, name="weight"):
+def semi_unitary(parametrization, shape, field="real", rng=None, dtype=None, name="weight"):
     """Weight of a shape ``(rows, columns)`` from any parametrisation, orthonormal on its short side.
 
     The parametrised matrix is square of the larger size n: the weight is the matrix itself, its

@@ -50,7 +50,7 @@ class Diagonal(Parametrization):
         max_phase=2 * np.pi,
         modulus="free",
         field="complex",
-        rng=0,
+        rng=None,
         dtype=None,
         name="lambda",
     ):

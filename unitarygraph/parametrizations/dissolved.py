@@ -31,7 +31,9 @@ class Dissolved(Parametrization):
 
     unitary = False
 
-    def __init__(self, n, strength=0.2, init="haar", field="complex", rng=0, dtype=None, name="X"):
+    def __init__(
+        self, n, strength=0.2, init="haar", field="complex", rng=None, dtype=None, name="X"
+    ):
         super().__init__(n, field, dtype)
         self.strength, self._manifold = strength, Unitary(field)
         self.params = Point(n, init, True, field, rng, dtype, name).params

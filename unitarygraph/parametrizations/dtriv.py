@@ -46,7 +46,7 @@ class DynamicTrivialization(Parametrization):
         M=100,
         init="henaff",
         field="complex",
-        rng=0,
+        rng=None,
         dtype=None,
         name="A",
         map="exp",
@@ -57,7 +57,7 @@ class DynamicTrivialization(Parametrization):
             raise ValueError(f"map: expected one of {', '.join(MAPS)}, got {map!r}")
         start = MAPS[map](n, init, field, rng, dtype, name)
         moves = self.K is not None
-        self._turn = MAPS[map](n, _zero, field, dtype=dtype, name=name) if moves else start
+        self._turn = MAPS[map](n, _zero, field, rng=0, dtype=dtype, name=name) if moves else start
         self.params = self._turn.params
         point = start.value() if moves else np.eye(n)
         self.base = parameter(self._stored(point), Unitary(field), name=f"{name}/base")

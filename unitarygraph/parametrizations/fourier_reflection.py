@@ -3,6 +3,7 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.ops.dft import dft
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
@@ -37,7 +38,7 @@ class FourierReflection(Parametrization):
     #: measurements)
     structured_from = 1024
 
-    def __init__(self, n, field="complex", rng=0, dtype=None, name="W"):
+    def __init__(self, n, field="complex", rng=None, dtype=None, name="W"):
         super().__init__(n, field, dtype)
         if field != "complex":
             raise ValueError(f"FourierReflection: field must be 'complex', got {field!r}")
@@ -45,7 +46,8 @@ class FourierReflection(Parametrization):
         scale = np.sqrt(6 / (2 * n + 2))
         theta = rng.uniform(-np.pi, np.pi, (3, n)).astype(self.dtype)
         v = rng.uniform(-scale, scale, (2, 2, n)).astype(self.dtype)
-        self.params = [parameter(theta, name=f"{name}/theta"), parameter(v, name=f"{name}/v")]
+        v = parameter(v, Euclidean(field), name=f"{name}/v")
+        self.params = [parameter(theta, name=f"{name}/theta"), v]
         self.permutation = rng.permutation(n)
 
     def __call__(self):

@@ -61,7 +61,7 @@ class Givens(Parametrization):
         style="tunable",
         diagonal="last",
         field="complex",
-        rng=0,
+        rng=None,
         dtype=None,
         name="W",
     ):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import unitary_matrix
@@ -56,7 +57,7 @@ class Householder(Parametrization):
         phases=None,
         normalize=False,
         field="complex",
-        rng=0,
+        rng=None,
         dtype=None,
         name="W",
     ):
@@ -72,7 +73,9 @@ class Householder(Parametrization):
         if field == "complex":
             z = z + 1j * rng.standard_normal((n, m))
         z = np.tril(z)
-        self._V = parameter(self._stored(z / np.linalg.norm(z, axis=0)), name=f"{name}/V")
+        self._V = parameter(
+            self._stored(z / np.linalg.norm(z, axis=0)), Euclidean(field), name=f"{name}/V"
+        )
         self.params = [self._V]
         self._phases = None
         if phases or (phases is None and field == "complex"):

@@ -49,7 +49,7 @@ class Kronecker(Parametrization):
         strength=1e-3,
         init="haar",
         field="complex",
-        rng=0,
+        rng=None,
         dtype=None,
         name="W",
     ):

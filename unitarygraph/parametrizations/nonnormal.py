@@ -3,6 +3,7 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.exp import Exp
@@ -54,7 +55,7 @@ class NonNormal(Parametrization):
         delta=1e-4,
         t_decay=1e-6,
         field="complex",
-        rng=0,
+        rng=None,
         dtype=None,
         name="W",
     ):
@@ -67,7 +68,7 @@ class NonNormal(Parametrization):
         self._theta = parameter(theta, name=f"{name}/theta")
         self._gamma = parameter(np.ones(moduli, self.dtype), name=f"{name}/gamma")
         T = np.zeros(self.matrices.storage_shape((n, n)), self.dtype)
-        self._T = parameter(T, name=f"{name}/T")
+        self._T = parameter(T, Euclidean(field), name=f"{name}/T")
         self.params = [*self._basis.params, self._theta, self._gamma, self._T]
 
     @property

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unitarygraph.manifolds import Unitary
+from unitarygraph.manifolds import Euclidean, Unitary
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.unitary_initializers import unitary_initializer
@@ -24,11 +24,11 @@ class Point(Parametrization):
     Source: Wisdom et al. (2016), "Full-capacity unitary recurrent neural networks".
     """
 
-    def __init__(self, n, init="haar", free=False, field="complex", rng=0, dtype=None, name="W"):
+    def __init__(self, n, init="haar", free=False, field="complex", rng=None, dtype=None, name="W"):
         super().__init__(n, field, dtype)
         self.unitary = not free
         value = unitary_initializer(init)(np.random.default_rng(rng), n, field)
-        manifold = None if free else Unitary(field)
+        manifold = (Euclidean if free else Unitary)(field)
         stored = np.asarray(self.matrices.from_numpy(value), self.dtype)
         self.params = [parameter(stored, manifold, name=name)]
 

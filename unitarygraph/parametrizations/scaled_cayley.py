@@ -35,7 +35,7 @@ class ScaledCayley(Cayley):
     Source: Helfrich, Willmott and Ye (2018); Maduranga, Helfrich and Ye (2019).
     """
 
-    def __init__(self, n, rho=None, init="cayley", field="complex", rng=0, dtype=None, name="A"):
+    def __init__(self, n, rho=None, init="cayley", field="complex", rng=None, dtype=None, name="A"):
         rng = np.random.default_rng(rng)
         super().__init__(n, init, field, rng, dtype, name)
         if field == "complex":

@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
+from unitarygraph.manifolds import Euclidean
 from unitarygraph.ops.upper import skew_of_upper
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
@@ -20,7 +21,7 @@ class SkewParametrization(Parametrization):
     `skew_value_of`.
     """
 
-    def __init__(self, n, init, field="complex", rng=0, dtype=None, name="A"):
+    def __init__(self, n, init, field="complex", rng=None, dtype=None, name="A"):
         super().__init__(n, field, dtype)
         skew = np.asarray(skew_initializer(init)(np.random.default_rng(rng), n, field))
         expected = f"init: expected a skew-Hermitian matrix ({n}, {n}), got"
@@ -31,7 +32,7 @@ class SkewParametrization(Parametrization):
             raise ValueError(f"{expected} one with ||A + A^H|| = {off:.1e}")
         if field == "real" and np.iscomplexobj(skew):
             raise ValueError(f"init: expected a real matrix with field='real', got {skew.dtype}")
-        self._upper = parameter(self._stored(skew), name=name)
+        self._upper = parameter(self._stored(skew), Euclidean(field), name=name)
         self.params = [self._upper]
 
     @abstractmethod

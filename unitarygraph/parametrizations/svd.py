@@ -37,7 +37,7 @@ class SVD(Parametrization):
     """
 
     def __init__(
-        self, n, reflections=None, margin=0.01, field="complex", rng=0, dtype=None, name="W"
+        self, n, reflections=None, margin=0.01, field="complex", rng=None, dtype=None, name="W"
     ):
         super().__init__(n, field, dtype)
         if not 0 <= margin < 1:

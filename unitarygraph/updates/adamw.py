@@ -2,6 +2,7 @@
 
 from unitarygraph.updates.adam import adam
 from unitarygraph.updates.decay import decoupled_decay
+from unitarygraph.updates.gradients import as_list
 
 
 def adamw(
@@ -22,6 +23,6 @@ def adamw(
     Arguments, result and errors as `adam`; :math:`\lambda` is a float or a symbolic scalar.
     Source: Loshchilov and Hutter (2019), algorithm 2; this form, PyTorch.
     """
-    params = list(params)
+    params = as_list(params)
     updates = adam(loss_or_grads, params, learning_rate, beta1, beta2, epsilon, retraction)
     return decoupled_decay(updates, params, learning_rate, weight_decay)

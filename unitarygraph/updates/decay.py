@@ -8,7 +8,7 @@ is no notion of theirs. So parameters of curved manifolds are left as they are.
 
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import gradients, label
+from unitarygraph.updates.gradients import as_list, gradients, label
 from unitarygraph.updates.state import scalar
 
 
@@ -33,7 +33,7 @@ def decoupled_decay(updates, params, learning_rate, weight_decay):
     the module. Source: Loshchilov and Hutter (2019).
     """
     decayed = dict(updates)
-    for p in params:
+    for p in as_list(params):
         if p not in updates:
             raise ValueError(f"decoupled_decay: updates has no value for the parameter {label(p)}")
         if decays(p):

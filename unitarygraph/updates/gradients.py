@@ -3,6 +3,7 @@
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedInputError
 from pytensor.graph.basic import Variable
 
 from unitarygraph.manifolds import Euclidean, GeneralizedStiefel
@@ -13,12 +14,13 @@ from unitarygraph.stacked.layout import REAL_DTYPES
 def gradients(loss_or_grads, params):
     """Pairs (parameter, its Euclidean gradient in the parameter's dtype).
 
-    ``loss_or_grads`` is a symbolic scalar, or one gradient a parameter. Raises TypeError for params
+    ``loss_or_grads`` is a symbolic scalar, or one gradient a parameter; one shared variable is a list of
+    one. Raises TypeError for params
     that are not shared variables of floats; ValueError for a parameter given twice, a loss that is
     not a scalar, another number of gradients than parameters or a gradient of another shape; and
     `pytensor.gradient.DisconnectedInputError` for a parameter that the loss does not depend on.
     """
-    params = list(params)
+    params = as_list(params)
     for p in params:
         manifold_of(p)
         if p.type.dtype not in REAL_DTYPES:
@@ -31,7 +33,15 @@ def gradients(loss_or_grads, params):
             raise ValueError(
                 f"loss_or_grads: a loss must be a scalar, got shape {loss_or_grads.type.shape}"
             )
-        grads = pytensor.grad(loss_or_grads, params)
+        grads = pytensor.grad(
+            loss_or_grads, params, disconnected_inputs="ignore", return_disconnected="none"
+        )
+        without = [label(p) for p, g in zip(params, grads, strict=True) if g is None]
+        if without:
+            raise DisconnectedInputError(
+                f"params: the loss does not depend on {', '.join(without)}; leave out of params what "
+                "the loss does not read, or build the loss from it"
+            )
     else:
         grads = [pt.as_tensor_variable(g) for g in loss_or_grads]
         if len(grads) != len(params):
@@ -58,6 +68,11 @@ def tangent_gradient(p, g, manifold):
     sizes = [manifold.mean_square(p, u) for u in (gradient, g)]
     is_rounding = pt.lt(sizes[0], rounding * sizes[1])
     return pt.switch(is_rounding, pt.zeros_like(gradient), gradient)
+
+
+def as_list(params):
+    """Parameters as a list; one shared variable is a list of one."""
+    return [params] if isinstance(params, Variable) else list(params)
 
 
 def label(p):

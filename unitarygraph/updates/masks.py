@@ -1,22 +1,26 @@
 """Parameters, or entries of them, that stay as they are."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import label
+from unitarygraph.updates.gradients import as_list, label
 from unitarygraph.updates.state import is_state_of
 
 
 def freeze(updates, masks):
     """Updates in which masked parameters, or entries, keep their values, whatever the rule.
 
-    ``masks`` is {parameter: mask}. A mask is True (the parameter stays, and what the rule remembers
-    about it is no longer updated), False, a symbolic boolean scalar such as ``step < 100``, or for
-    flat parameters a boolean array or tensor that broadcasts against them, True where an entry
-    stays: ``freeze(adam(loss, params, 1e-3), {W: True, b: np.arange(5) < 2})``. It goes last, after
+    ``masks`` is {parameter: mask}, or a list of parameters, or one, that stay whole.
+
+    A mask is True (the parameter stays, and what the rule remembers about it is no longer updated),
+    False, a symbolic boolean scalar such as ``step < 100``, or for flat parameters a boolean array
+    or tensor that broadcasts against them, True where an entry stays:
+    ``freeze(adam(loss, params, 1e-3), {W: True, b: np.arange(5) < 2})``. It goes last, after
     weight decay. Returns a new dictionary.
 
     Raises ValueError for a parameter that ``updates`` has no value for, for a mask of entries on a
@@ -24,6 +28,8 @@ def freeze(updates, masks):
     is not boolean.
     """
     frozen = dict(updates)
+    if not isinstance(masks, Mapping):
+        masks = dict.fromkeys(as_list(masks), True)
     for p, given in masks.items():
         if p not in updates:
             raise ValueError(f"freeze: updates has no value for the parameter {label(p)}")

@@ -7,7 +7,7 @@ from pytensor.graph.traversal import ancestors
 
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import gradients, label
+from unitarygraph.updates.gradients import as_list, gradients, label
 from unitarygraph.updates.soundness import check_update
 from unitarygraph.updates.state import scalar, zeros_like
 
@@ -47,7 +47,7 @@ def natural_gradient(
     Arguments, result and errors as `sgd`; ValueError for a parameter that is not on `Unitary`.
     Source: Wisdom et al. (2016), and their code for the gradient.
     """
-    params = list(params)
+    params = as_list(params)
     for p in params:
         if not isinstance(manifold_of(p), Unitary):
             raise ValueError(

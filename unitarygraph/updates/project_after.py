@@ -7,7 +7,7 @@ from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.qr import QR
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import label
+from unitarygraph.updates.gradients import as_list, label
 from unitarygraph.updates.state import zeros
 
 
@@ -49,6 +49,7 @@ def project_after(updates, every=1, kind="polar", params=None):
         raise ValueError(f"project_after: every must be a positive integer, got {every!r}")
     if params is None:
         params = [p for p in updates if not isinstance(manifold_of(p), Euclidean)]
+    params = as_list(params)
     if not params:
         raise ValueError(
             "project_after: no parameter of updates is on a manifold; name flat ones in params"

@@ -15,7 +15,7 @@ def sgd(loss_or_grads, params, learning_rate, retraction="qr"):
     Parameters
     ----------
     loss_or_grads : symbolic scalar, or one gradient a parameter
-    params : shared variables, from `unitarygraph.parameter` or `pytensor.shared`
+    params : shared variables, from `unitarygraph.parameter` or `pytensor.shared`, or one
     learning_rate : float or symbolic scalar; cast to each parameter's dtype
     retraction : a name of ``manifold.retractions``: "qr", "polar", "cayley" or "exp"
 
