@@ -8,8 +8,8 @@ from pytensor.scan.op import Scan
 import unitarygraph as ug
 from benchmarks.samples import ORTHOGONAL_RATE, RATE
 from unitarygraph import models, stacked, tasks, updates
+from unitarygraph.core.layout import plain
 from unitarygraph.ops.recurrence import Recurrence
-from unitarygraph.stacked.layout import plain
 
 
 def store(x):

@@ -5,7 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.gradient import verify_grad
 
-from unitarygraph.fields import algebra
+from unitarygraph.stacked.algebra import algebra
 
 
 def complex_normal(rng, *shape):

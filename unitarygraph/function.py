@@ -6,7 +6,7 @@ import numpy as np
 import pytensor
 from pytensor.graph.basic import Variable
 
-from unitarygraph.stacked.layout import REAL_DTYPES, from_complex, to_complex
+from unitarygraph.core.layout import REAL_DTYPES, from_complex, to_complex
 from unitarygraph.stacked.variables import ComplexOperators, mark
 
 

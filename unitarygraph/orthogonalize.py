@@ -4,8 +4,8 @@ import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
 from unitarygraph.checks.unitarity import weight_matrices
+from unitarygraph.core.layout import REAL_DTYPES
 from unitarygraph.parameter import FLAT, declared_manifold
-from unitarygraph.stacked.layout import REAL_DTYPES
 
 
 def orthogonalize(params, field=None):

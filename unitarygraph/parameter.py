@@ -7,8 +7,8 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.sharedvar import TensorSharedVariable
 from pytensor.tensor.type import TensorType
 
+from unitarygraph.core.layout import REAL_DTYPES, from_complex, to_complex
 from unitarygraph.manifolds import Euclidean, Manifold
-from unitarygraph.stacked.layout import REAL_DTYPES, from_complex, to_complex
 
 FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
 

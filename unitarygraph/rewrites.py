@@ -24,7 +24,6 @@ from pytensor.scalar.basic import Add, Mul, Neg, Sub, TrueDiv
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_specialize
 
-from unitarygraph.fields import algebra
 from unitarygraph.ops.cayley import Cayley
 from unitarygraph.ops.expm_path import ExpmPath
 from unitarygraph.ops.expm_skew import ExpmSkew, SkewFrechet
@@ -32,7 +31,8 @@ from unitarygraph.ops.logm import Logm
 from unitarygraph.ops.newton_schulz import NewtonSchulz
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.qr import QR
-from unitarygraph.stacked.products import HConj, MatMul
+from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.ops import HConj, MatMul
 
 SKEW_HERMITIAN = AssumptionKey("unitarygraph_skew_hermitian", short_name="skewh")
 SKEW_SYMMETRIC = AssumptionKey("unitarygraph_skew_symmetric", short_name="skew")

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
-from unitarygraph.fields import algebra
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.manifolds.base import gram_deviation
 from unitarygraph.parameter import FLAT, declared_manifold
+from unitarygraph.stacked.algebra import algebra
 
 
 def unitarity(W, field=None):

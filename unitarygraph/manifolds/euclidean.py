@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.fields import algebra
 from unitarygraph.manifolds.base import Manifold, Retraction
+from unitarygraph.stacked.algebra import algebra
 
 
 def _add(matrices, x, u):

@@ -14,8 +14,8 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
-from unitarygraph.fields import algebra
 from unitarygraph.manifolds.base import Manifold, Retraction
+from unitarygraph.stacked.algebra import algebra
 
 #: below this argument the first terms of a series are exact to rounding in double
 SMALL = 1e-3

@@ -3,11 +3,11 @@
 import numpy as np
 import pytensor
 
-from unitarygraph.fields import algebra
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.initializers import kaiming_normal
 from unitarygraph.nn.weight import WeightLayer
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.algebra import algebra
 
 
 class Dense(WeightLayer):

@@ -4,7 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.random.variable import RandomGeneratorSharedVariable
 
-from unitarygraph.fields import algebra
+from unitarygraph.stacked.algebra import algebra
 
 
 def dropout(x, rate, rng, field="real", per_sequence=False):

@@ -4,7 +4,6 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.fields import algebra
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.whitening import (
     covariance,
@@ -16,6 +15,7 @@ from unitarygraph.nn.whitening import (
     turn,
 )
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.algebra import algebra
 
 EPSILON = {"real": 1e-5, "complex": 1e-4}
 

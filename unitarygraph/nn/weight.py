@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from unitarygraph.fields import algebra
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.columns import semi_unitary
+from unitarygraph.stacked.algebra import algebra
 
 
 class WeightLayer:

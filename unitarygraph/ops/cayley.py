@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from unitarygraph.fields import algebra
-from unitarygraph.stacked.lapack import LU
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.lapack import LU
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
+from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
-from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
 
 
 class ShiftedSolve(MatrixOp):

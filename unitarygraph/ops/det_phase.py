@@ -3,9 +3,9 @@
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.fields import algebra
-from unitarygraph.stacked.blas import lapack_function
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.blas import lapack_function
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.stacked.algebra import algebra
 
 
 class DetPhase(MatrixOp):

@@ -3,8 +3,8 @@
 import numpy as np
 import scipy.fft
 
-from unitarygraph.stacked.layout import to_complex
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.layout import to_complex
+from unitarygraph.core.matrix_op import MatrixOp
 
 
 class DFT(MatrixOp):

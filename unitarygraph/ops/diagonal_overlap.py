@@ -6,9 +6,9 @@ from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-from unitarygraph.stacked.algebra import conj, mul
-from unitarygraph.stacked.layout import to_complex
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.core.layout import to_complex
+from unitarygraph.core.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.functions import conj, mul
 
 
 class DiagonalOverlap(Op):

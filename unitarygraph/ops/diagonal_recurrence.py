@@ -6,10 +6,10 @@ from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
+from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
 from unitarygraph.ops.diagonal_overlap import DiagonalOverlap, states_before
 from unitarygraph.ops.recurrence_grad import cast_like, nothing
-from unitarygraph.stacked.algebra import conj, mul
-from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
+from unitarygraph.stacked.functions import conj, mul
 
 NAMES = ("drive", "eigenvalues", "h0", "mask")
 AXES = (("T", 2, "B", "n"), (2, "n"), (2, "B", "n"), ("T", "B"))

@@ -4,10 +4,10 @@ import numpy as np
 import pytensor.tensor as pt
 import scipy.linalg
 
-from unitarygraph.fields import algebra
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 NOT_HERMITIAN = "A must be Hermitian: A - A^H is not zero"
 

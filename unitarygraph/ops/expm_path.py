@@ -15,10 +15,10 @@ Sources: Al-Mohy and Higham, SIAM J. Matrix Anal. Appl. 30 (2009) 1639, for orde
 Relton, ibid. 35 (2014) 1019, for higher orders. The numbers are made by `expm_taylor`.
 """
 
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.ops.expm_taylor import path_exponential
-from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.products import HConj
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.ops import HConj
 
 
 class ExpmPath(MatrixOp):

@@ -13,11 +13,11 @@ users do not see; in the real field they are a real Schur form in their place
 
 import numpy as np
 
-from unitarygraph.fields import algebra
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.ops import expm_skew_complex, expm_skew_real
 from unitarygraph.ops.expm_path import ExpmPath
-from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.algebra import algebra
 
 KERNELS = {"complex": expm_skew_complex, "real": expm_skew_real}
 NOT_SKEW = "A must be skew-Hermitian when skew_hermitian=True: A + A^H is not zero"

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh
 
-from unitarygraph.stacked.blas import hconj_product, product, product_hconj
+from unitarygraph.core.blas import hconj_product, product, product_hconj
 
 
 def skew_exponential(a):

@@ -14,8 +14,8 @@ of half the size and real products. Source for the form: Paardekooper (1971); Wa
 import numpy as np
 from scipy.linalg import lapack, svd
 
+from unitarygraph.core.blas import hconj_product, product, product_hconj
 from unitarygraph.ops.expm_skew_complex import sinc
-from unitarygraph.stacked.blas import hconj_product, product, product_hconj
 
 
 def skew_schur(a):

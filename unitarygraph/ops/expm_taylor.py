@@ -22,7 +22,7 @@ from math import ceil, floor, isfinite, log2
 
 import numpy as np
 
-from unitarygraph.stacked.blas import blas_function, frobenius_norm, spectral_norm
+from unitarygraph.core.blas import blas_function, frobenius_norm, spectral_norm
 
 
 @dataclass(frozen=True)

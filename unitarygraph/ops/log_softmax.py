@@ -3,8 +3,8 @@
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 
 
 class LogSoftmax(MatrixOp):

@@ -15,13 +15,13 @@ chapter 11 and theorem 3.11.
 import numpy as np
 import scipy.linalg
 
-from unitarygraph.fields import algebra
+from unitarygraph.core.blas import hconj_product, product, product_hconj
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
 from unitarygraph.ops.expm_path import ExpmPath
 from unitarygraph.ops.newton_schulz import NewtonSchulz, NewtonSchulzDerivative, step
-from unitarygraph.stacked.blas import hconj_product, product, product_hconj
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
-from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
 
 REFUSED = (
     "U must be unitary, and with field='real' have no eigenvalue -1 (no real principal logarithm)"

@@ -1,9 +1,9 @@
 """Lyapunov equation with a Hermitian positive definite matrix, solved in its eigenbasis."""
 
-from unitarygraph.fields import algebra
-from unitarygraph.stacked.blas import hconj_product, product, product_hconj
-from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.tangents import fresh, is_connected, sum_or_disconnected
+from unitarygraph.core.blas import hconj_product, product, product_hconj
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
+from unitarygraph.stacked.algebra import algebra
 
 
 class Lyapunov(MatrixOp):

@@ -4,9 +4,9 @@ import numpy as np
 import scipy.linalg
 from pytensor.gradient import grad_not_implemented
 
-from unitarygraph.stacked.blas import product
-from unitarygraph.stacked.lapack import thin_svd
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.blas import product
+from unitarygraph.core.lapack import thin_svd
+from unitarygraph.core.matrix_op import MatrixOp
 
 
 class NearestSpecial(MatrixOp):

@@ -8,11 +8,11 @@ from itertools import permutations
 
 import numpy as np
 
-from unitarygraph.fields import algebra
-from unitarygraph.stacked.blas import hconj_product, product
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.blas import hconj_product, product
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 
 class NewtonSchulz(MatrixOp):

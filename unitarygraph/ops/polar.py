@@ -1,12 +1,12 @@
 """Polar decomposition, A = U P."""
 
-from unitarygraph.fields import algebra
+from unitarygraph.core.blas import hconj_product, product
+from unitarygraph.core.lapack import right_singular, thin_svd
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.ops.lyapunov import Lyapunov
-from unitarygraph.stacked.blas import hconj_product, product
-from unitarygraph.stacked.lapack import right_singular, thin_svd
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
 
 
 class Polar(MatrixOp):

@@ -4,11 +4,11 @@ import numpy as np
 import scipy.linalg
 from pytensor.gradient import grad_not_implemented
 
-from unitarygraph.fields import algebra
+from unitarygraph.core.blas import hconj_product, lapack_function, product, product_hconj
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import sum_or_disconnected
 from unitarygraph.ops.lyapunov import Lyapunov
-from unitarygraph.stacked.blas import hconj_product, lapack_function, product, product_hconj
-from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.tangents import sum_or_disconnected
+from unitarygraph.stacked.algebra import algebra
 
 
 class PositiveRoot(MatrixOp):

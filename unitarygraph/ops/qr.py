@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from unitarygraph.fields import algebra
-from unitarygraph.stacked.lapack import cholesky_qr, thin_qr
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.lapack import cholesky_qr, thin_qr
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
-from unitarygraph.stacked.solve import Solve
-from unitarygraph.stacked.tangents import is_connected, sum_or_disconnected
+from unitarygraph.stacked.ops import Solve
 
 
 class LowerHermitian(MatrixOp):

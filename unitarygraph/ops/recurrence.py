@@ -6,10 +6,10 @@ from pytensor.gradient import disconnected_type, pushforward
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
+from unitarygraph.core.tangents import is_connected
 from unitarygraph.ops.recurrence_grad import RecurrenceGrad, apart, cast_like, nothing
 from unitarygraph.ops.recurrence_numpy import KERNEL_ACTIVATIONS, forward
 from unitarygraph.ops.recurrence_scan import recurrence_scan
-from unitarygraph.stacked.tangents import is_connected
 
 NAMES = ("drive", "W", "h0", "bias", "mask")
 AXES = {

@@ -7,9 +7,9 @@ from pytensor.gradient import disconnected_type, pullback, pushforward
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
+from unitarygraph.core.tangents import is_connected
 from unitarygraph.ops.recurrence_numpy import backward
 from unitarygraph.ops.recurrence_scan import recurrence_scan
-from unitarygraph.stacked.tangents import is_connected
 
 
 class RecurrenceGrad(Op):

@@ -4,11 +4,11 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import pullback, pushforward
 
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected
 from unitarygraph.ops.recurrence_grad import apart, cast_like
 from unitarygraph.ops.rotations_graph import rotations_grad_graph, rotations_graph
 from unitarygraph.ops.rotations_numpy import rotate, rotate_back
-from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.tangents import is_connected
 
 STYLES = ("tunable", "fft")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.stacked.algebra import mul, stack
+from unitarygraph.stacked.functions import mul, stack
 
 
 def rotations_graph(field, style, h, theta, phi=None):

@@ -4,9 +4,9 @@ import numpy as np
 from pytensor.gradient import grad_not_implemented
 from scipy.linalg import det, expm, schur, solve_sylvester
 
-from unitarygraph.stacked.blas import hconj_product, product, product_hconj
-from unitarygraph.stacked.lapack import thin_qr, thin_svd
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.blas import hconj_product, product, product_hconj
+from unitarygraph.core.lapack import thin_qr, thin_svd
+from unitarygraph.core.matrix_op import MatrixOp
 
 #: iterations after which points count as too far apart
 MOST = 100

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from unitarygraph.fields import algebra
-from unitarygraph.stacked.matrix_op import MatrixOp
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
 
 

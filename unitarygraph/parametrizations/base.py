@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import pytensor
 
-from unitarygraph.fields import algebra
+from unitarygraph.stacked.algebra import algebra
 
 
 class Parametrization(ABC):

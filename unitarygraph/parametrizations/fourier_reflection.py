@@ -7,7 +7,7 @@ from unitarygraph.manifolds import Euclidean
 from unitarygraph.ops.dft import dft
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.stacked.algebra import conj, mul, stack
+from unitarygraph.stacked.functions import conj, mul, stack
 
 
 class FourierReflection(Parametrization):

@@ -8,7 +8,7 @@ from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.clements import rotations_of
 from unitarygraph.parametrizations.inverse import special_matrix, unitary_matrix
-from unitarygraph.stacked.algebra import mul, stack
+from unitarygraph.stacked.functions import mul, stack
 
 
 class Givens(Parametrization):

@@ -10,7 +10,7 @@ from unitarygraph.parametrizations.exp import Exp
 from unitarygraph.parametrizations.inverse import square_matrix
 from unitarygraph.parametrizations.precision import coarser_epsilon
 from unitarygraph.parametrizations.schur import complex_schur, real_schur
-from unitarygraph.stacked import algebra as stacked_algebra
+from unitarygraph.stacked import functions as stacked_functions
 
 
 class NonNormal(Parametrization):
@@ -155,7 +155,7 @@ class NonNormal(Parametrization):
         n, diagonal = self.n, pt.constant(np.eye(self.n, dtype=self.dtype))
         cos, sin = pt.cos(self._theta), pt.sin(self._theta)
         if self.field == "complex":
-            return stacked_algebra.stack(
+            return stacked_functions.stack(
                 diagonal * (self._gamma * cos), diagonal * (self._gamma * sin)
             )
         # Both entries of a block have its numbers; an odd n leaves an entry of angle zero.

@@ -3,9 +3,9 @@
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.fields import algebra
-from unitarygraph.stacked import algebra as stacked_algebra
-from unitarygraph.stacked.solve import Solve
+from unitarygraph.stacked import functions as stacked_functions
+from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.ops import Solve
 
 
 def compact_wy(V, field):
@@ -35,8 +35,8 @@ def compact_wy(V, field):
 
 def turned_columns(A, angles):
     r"""A diag(e^{i t}), stacked ``(..., 2, m, n)``, for real angles ``(n,)``."""
-    turn = stacked_algebra.stack(pt.cos(angles)[None, :], pt.sin(angles)[None, :])
-    return stacked_algebra.mul(A, turn)
+    turn = stacked_functions.stack(pt.cos(angles)[None, :], pt.sin(angles)[None, :])
+    return stacked_functions.mul(A, turn)
 
 
 def reflectors_of(W, m, phases):

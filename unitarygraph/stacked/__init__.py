@@ -9,12 +9,14 @@
 True
 """
 
-from unitarygraph.stacked.algebra import (
+from unitarygraph.core.layout import from_complex, matrix, to_complex
+from unitarygraph.stacked.functions import (
     abs,
     angle,
     block,
     concatenate,
     conj,
+    div,
     eye,
     hconj,
     hermitian,
@@ -28,8 +30,8 @@ from unitarygraph.stacked.algebra import (
     solve,
     stack,
     trace,
+    zeros,
 )
-from unitarygraph.stacked.layout import from_complex, matrix, to_complex
 
 __all__ = [
     "abs",
@@ -37,6 +39,7 @@ __all__ = [
     "block",
     "concatenate",
     "conj",
+    "div",
     "eye",
     "from_complex",
     "hconj",
@@ -53,4 +56,5 @@ __all__ = [
     "stack",
     "to_complex",
     "trace",
+    "zeros",
 ]

@@ -7,7 +7,7 @@ is refused unless ``field`` says which.
 
 import pytensor.tensor as pt
 
-from unitarygraph.stacked.layout import FIELDS, from_complex, plain
+from unitarygraph.core.layout import FIELDS, from_complex, plain
 from unitarygraph.stacked.variables import ComplexOperators, is_complex, mark
 
 

@@ -29,7 +29,7 @@ from pytensor.tensor.rewriting.basic import register_canonicalize, register_usel
 from pytensor.tensor.sharedvar import TensorSharedVariable
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.stacked.layout import (
+from unitarygraph.core.layout import (
     COMPLEX_OF,
     REAL_DTYPES,
     as_stacked,
@@ -41,9 +41,8 @@ from unitarygraph.stacked.layout import (
     plane_axis,
     to_complex,
 )
-from unitarygraph.stacked.modulus import Modulus, Norm
-from unitarygraph.stacked.products import HConj, MatMul, Quotient, multiplied
-from unitarygraph.stacked.products import conj as conjugate
+from unitarygraph.stacked.ops import HConj, MatMul, Modulus, Norm, Quotient, multiplied
+from unitarygraph.stacked.ops import conj as conjugate
 
 REMEDIES = (
     "write unitarygraph.as_complex(x) if its axis of length 2 is (real, imaginary), "

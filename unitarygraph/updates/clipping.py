@@ -3,7 +3,7 @@
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.fields import algebra
+from unitarygraph.stacked.algebra import algebra
 
 
 def total_norm_constraint(grads, max_norm, epsilon=1e-7, return_norm=False):

@@ -6,9 +6,9 @@ import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedInputError
 from pytensor.graph.basic import Variable
 
+from unitarygraph.core.layout import REAL_DTYPES
 from unitarygraph.manifolds import Euclidean, GeneralizedStiefel
 from unitarygraph.parameter import manifold_of
-from unitarygraph.stacked.layout import REAL_DTYPES
 
 
 def gradients(loss_or_grads, params):

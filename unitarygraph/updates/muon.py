@@ -3,9 +3,9 @@
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.fields import algebra
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.parameter import manifold_of
+from unitarygraph.stacked.algebra import algebra
 from unitarygraph.updates.gradients import gradients, label
 from unitarygraph.updates.soundness import check_update
 from unitarygraph.updates.state import scalar, zeros_like

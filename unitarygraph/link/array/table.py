@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.link.array import (
     cayley,
     det_phase,
@@ -47,10 +48,7 @@ from unitarygraph.ops.qr import QR, LowerHermitian
 from unitarygraph.ops.rotations import Rotations, RotationsGrad
 from unitarygraph.ops.stiefel_log import StiefelLog
 from unitarygraph.ops.upper import UpperPart
-from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.modulus import Modulus, Norm
-from unitarygraph.stacked.products import HConj, MatMul, Quotient
-from unitarygraph.stacked.solve import Solve
+from unitarygraph.stacked.ops import HConj, MatMul, Modulus, Norm, Quotient, Solve
 
 # In place of a kernel: why there is none.
 KERNELS: dict[type[MatrixOp], Callable[..., Any] | str] = {

@@ -12,12 +12,12 @@ from pytensor.gradient import disconnected_type
 from pytensor.graph.fg import FunctionGraph
 from pytensor.link.jax.dispatch.basic import jax_funcify
 
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.tangents import is_connected
 from unitarygraph.link.array.matrix_op import evaluate
 from unitarygraph.link.array.table import kernel_of
 from unitarygraph.link.jax import namespace
 from unitarygraph.link.jax.precision import arrays_of
-from unitarygraph.stacked.matrix_op import MatrixOp
-from unitarygraph.stacked.tangents import is_connected
 from unitarygraph.stacked.variables import View
 
 

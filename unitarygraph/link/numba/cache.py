@@ -14,7 +14,7 @@ _ROOT = Path(unitarygraph.__file__).parent
 
 def _digest():
     digest = sha256()
-    for folder in ("link/numba", "ops", "stacked"):
+    for folder in ("link/numba", "core", "ops", "stacked"):
         for source in sorted((_ROOT / folder).glob("*.py")):
             digest.update(source.name.encode())
             digest.update(source.read_bytes())

@@ -10,9 +10,9 @@ import numpy as np
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
+from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.link.numba.cache import CACHE_VERSION
 from unitarygraph.link.numba.callback import DONE, INTP, REFUSED, array_at, external
-from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.variables import View
 
 

@@ -2,11 +2,11 @@
 
 from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
 
+from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.link.array.matrix_op import evaluate
 from unitarygraph.link.array.table import kernel_of
 from unitarygraph.link.pytorch import namespace
 from unitarygraph.link.pytorch.opaque import opaque
-from unitarygraph.stacked.matrix_op import MatrixOp
 from unitarygraph.stacked.variables import View
 
 

@@ -1,0 +1,32 @@
+"""The code of the documentation pages runs as it stands, top to bottom."""
+
+import re
+from pathlib import Path
+
+import pytensor
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    "README.md",
+    "docs/backends.md",
+    "docs/batch-normalisation.md",
+    "docs/dissolving.md",
+    "docs/layers.md",
+    "docs/orthogonalize.md",
+    "docs/parametrizations.md",
+    "docs/wrong-graph.md",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_run_in_order(page, capsys):
+    text = (ROOT / page).read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert blocks
+    names = {"__name__": "page"}
+    # What a page shows does not depend on the mode; compiling it with numba would take a minute.
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        for block in blocks:
+            exec(compile(block, page, "exec"), names)
+    assert capsys.readouterr().out

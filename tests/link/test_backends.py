@@ -1,0 +1,284 @@
+"""Every Op on JAX and PyTorch against NumPy: values, gradients, and input at the edges."""
+
+import importlib
+import pkgutil
+from functools import cache
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from backend_modes import PACKAGES, THIRD_PARTY, the_mode
+from op_table import CASES, TABLE
+from pytensor.graph.op import Op
+from pytensor.scalar.basic import ScalarOp
+
+import unitarygraph as ug
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.ops.log_softmax import log_softmax
+from unitarygraph.stacked.algebra import algebra
+
+pytestmark = [pytest.mark.filterwarnings(line) for line in THIRD_PARTY]
+BATCH = 3
+
+
+@pytest.fixture(scope="module", params=PACKAGES)
+def mode(request):
+    with the_mode(request.param) as name:
+        yield name
+
+
+def draw(name, field, dtype, shape=(4, 3), count=BATCH):
+    """A batch of stored inputs of a row."""
+    rng = np.random.default_rng(CASES.index((name, field)))
+    m, n = shape if TABLE[name].tall else (shape[1], shape[1])
+    batches = zip(*(TABLE[name].draw(rng, m, n) for _ in range(max(count, 1))), strict=True)
+    store = algebra(field).from_numpy
+    return [
+        np.stack([store(z if field == "complex" else z.real.copy()) for z in batch]).astype(dtype)[
+            :count
+        ]
+        for batch in batches
+    ]
+
+
+class Battery:
+    """All rows of the table in one compiled function, with results by row."""
+
+    def __init__(self, mode, dtype, gradients):
+        self.dtype, self.variables, outputs, self.places = dtype, [], [], {}
+        for name, field in CASES:
+            planes = (2,) * (algebra(field).axes - 2)
+            given = [
+                pt.tensor(dtype=dtype, shape=(None, *planes, None, None))
+                for _ in draw(name, field, dtype)
+            ]
+            values = list(TABLE[name].outputs(*given, field=field))
+            results = values
+            if gradients:
+                cost = sum((y * y).sum() + y.sum() for y in values)
+                results = values + pt.grad(cost.astype(dtype), given)
+            self.places[name, field] = slice(len(outputs), len(outputs) + len(results)), len(values)
+            self.variables += given
+            outputs += results
+        self.function = pytensor.function(self.variables, outputs, mode=mode)
+
+    def __call__(self, change=lambda batch: batch, **options):
+        """Results of each row for a batch of drawn input; ``change`` may alter it."""
+        given = [
+            change(x) for name, field in CASES for x in draw(name, field, self.dtype, **options)
+        ]
+        results = [np.asarray(y) for y in self.function(*given)]
+        return {case: results[place] for case, (place, _) in self.places.items()}
+
+    def count(self, case):
+        """Number of a row's values, which precede its gradients."""
+        return self.places[case][1]
+
+
+battery = cache(Battery)
+
+
+@pytest.fixture(scope="module")
+def double(mode):
+    """Values and gradients in double precision, on the backend and by NumPy."""
+    return battery(mode, "float64", True), battery("FAST_COMPILE", "float64", True)
+
+
+@pytest.fixture(scope="module")
+def single(mode):
+    """Values in single precision, on the backend and by NumPy."""
+    return battery(mode, "float32", False), battery("FAST_COMPILE", "float32", False)
+
+
+@pytest.fixture(scope="module")
+def results(double):
+    """What the batteries give for good input, laid out as no BLAS likes it, and for bad."""
+
+    def twisted(batch):
+        return np.asfortranarray(np.repeat(batch, 2, axis=0))[::2]
+
+    def spoiled(bad):
+        def change(batch):
+            batch = batch.copy()
+            batch[1, ..., 0, 0] = bad
+            return batch
+
+        return change
+
+    ours, reference = double
+    return {
+        "expected": reference(),
+        "good": ours(),
+        "twisted": ours(twisted),
+        "nan": ours(spoiled(np.nan)),
+        "inf": ours(spoiled(np.inf)),
+    }
+
+
+@pytest.mark.parametrize("kind", ["good", "twisted"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_values_and_gradients(results, case, kind):
+    for got, want in zip(results[kind][case], results["expected"][case], strict=True):
+        assert got.dtype == want.dtype
+        atol = 1e-12 * max(1, np.abs(want).max())
+        np.testing.assert_allclose(got, want, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_is_not_finite_spoils_its_own_matrix(double, results, case, bad):
+    count = double[0].count(case)
+    for got, good in zip(results[bad][case][:count], results["good"][case], strict=False):
+        np.testing.assert_allclose(got[[0, 2]], good[[0, 2]], rtol=0, atol=1e-12)
+        assert not np.isfinite(got[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [((4, 3), BATCH), ((1, 1), 2), ((0, 0), 2), ((1, 1), 0)],
+    ids=["float32", "one by one", "empty matrices", "empty batch"],
+)
+def test_single_precision_and_small_sizes(single, shape, count):
+    ours, reference = (values_of(shape=shape, count=count) for values_of in single)
+    for case in CASES:
+        for got, want in zip(ours[case], reference[case], strict=True):
+            assert got.dtype == "float32"
+            assert got.shape == want.shape
+            atol = 2e-5 * max(1, np.abs(want).max(initial=0))
+            np.testing.assert_allclose(got, want, rtol=0, atol=atol, err_msg=str(case))
+
+
+def test_second_derivatives(mode):
+    rows = [("expm", "complex"), ("expm_skew", "real"), ("qr", "complex")]
+    variables, outputs = [], []
+    for name, field in rows:
+        given = [pt.as_tensor(x).type() for x in draw(name, field, "float64", count=1)]
+        cost = sum((y * pt.cos(y)).sum() for y in TABLE[name].outputs(*given, field=field))
+        gradient = pt.grad(cost, given[0])
+        variables += given
+        outputs.append(pt.grad(pt.sqr(gradient).sum(), given[0]))
+    data = [x for name, field in rows for x in draw(name, field, "float64", count=1)]
+    ours, expected = (
+        pytensor.function(variables, outputs, mode=m)(*data) for m in (mode, "FAST_COMPILE")
+    )
+    for got, want in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
+def test_exponentials_of_all_sizes(mode):
+    """From matrices whose exponential is the identity to ones that it vanishes for."""
+    rng = np.random.default_rng(0)
+    sizes = np.array([0, 1e-300, 1e-3, 1, 30, 1e30])
+    a = -sizes[:, None, None] * (np.eye(3) + 0.1 * rng.standard_normal((3, 3)))
+    e = rng.standard_normal((3, 3)) * np.array([1, 1e300, 0, 1e-300, 1, 1])[:, None, None]
+    x, y = (pt.tensor(dtype="float64", shape=(None, None, None)) for _ in range(2))
+    outputs = [ug.expm(x, field="real"), ug.expm_frechet(x, y, field="real")]
+    ours, expected = (
+        pytensor.function([x, y], outputs, mode=m)(a, e) for m in (mode, "FAST_COMPILE")
+    )
+    for got, want in zip(ours, expected, strict=True):
+        size = np.abs(want).max((-2, -1), keepdims=True)
+        size[size == 0] = 1
+        np.testing.assert_allclose(got / size, want / size, rtol=0, atol=1e-12)
+
+
+def test_norms_moduli_and_softmax(mode):
+    """What is no row of the table: sizes that squares lose, zero, NaN, rows of unlike size."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 2, 3, 2))
+    x *= np.array([1e-200, 1e200, 0, 1, 1, 1])[:, None, None, None]
+    x[4, 0, 0, 0] = np.nan
+    a, v = (pt.tensor(dtype="float64", shape=(None, 2, None, None)) for _ in range(2))
+    norm, size, scores = ug.stacked.norm(a), ug.stacked.abs(a), log_softmax(a)
+    costs = norm.sum(), (size * v[:, 0]).sum(), (scores * v).sum()
+    outputs = [norm, size, scores, *(pt.grad(cost, a) for cost in costs)]
+    given = x, rng.standard_normal(x.shape)
+    ours, expected = (
+        pytensor.function([a, v], outputs, mode=m)(*given) for m in (mode, "FAST_COMPILE")
+    )
+    for got, want in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14, equal_nan=True)
+
+
+def test_input_off_the_domain(mode):
+    """PyTorch raises as NumPy does; JAX, which cannot, gives NaN for that matrix alone."""
+    x, t = (pt.tensor(dtype="float64", shape=(None, None, None)) for _ in range(2))
+    outputs = [ug.eigh(x, field="real")[1], ug.expm(x - 1, True, "real"), ug.logm(t, field="real")]
+    good, turn = np.eye(3)[None], np.diag([-1.0, -1.0, 1.0])[None]
+    bad = good + np.triu(np.ones((3, 3)), 1)
+    for output, variable, wrong, right, words in (
+        (outputs[0], x, bad, good, "eigh: A must be Hermitian"),
+        (outputs[1], x, good, good * 0 + 1, "expm: A must be skew-Hermitian"),
+        (outputs[2], t, turn, good, "logm: U must be unitary.* no eigenvalue -1"),
+        (outputs[2], t, 2 * good, good, "logm: U must be unitary"),
+    ):
+        f = pytensor.function([variable], output, mode=mode)
+        batch = np.concatenate([right, wrong])
+        if mode == "PYTORCH":
+            with pytest.raises(ValueError, match=words):
+                f(batch)
+        else:
+            value = np.asarray(f(batch))
+            assert np.isfinite(value[0]).all()
+            assert np.isnan(value[1]).all()
+
+
+def test_singular_systems_give_nan(mode):
+    x = pt.tensor(dtype="float64", shape=(None, None, None))
+    solution = algebra("real").solve(x, pt.ones_like(x))
+    value = np.asarray(
+        pytensor.function([x], solution, mode=mode)(np.stack([np.eye(2), np.ones((2, 2))]))
+    )
+    np.testing.assert_array_equal(value[0], 1)
+    assert np.isnan(value[1]).all()
+
+
+def test_wrong_shapes_at_run_time(mode):
+    a, b = (pt.tensor(dtype="float64", shape=(None, None, None)) for _ in range(2))
+    qr = pytensor.function([a], ug.qr(a, field="real")[0], mode=mode)
+    with pytest.raises(ValueError, match="qr: A must have at least as many rows"):
+        qr(np.zeros((1, 3, 5)))
+    matmul = pytensor.function([a, b], algebra("real").matmul(a, b), mode=mode)
+    with pytest.raises(ValueError, match=r"matmul: B must be \(..., k, n\) with k = 5"):
+        matmul(np.zeros((1, 3, 5)), np.zeros((1, 3, 5)))
+    with pytest.raises(ValueError, match="matmul: B must have batch axes"):
+        matmul(np.zeros((1, 3, 5)), np.zeros((2, 5, 3)))
+
+
+def test_every_op_of_the_package_has_a_kernel(mode):
+    for module in pkgutil.walk_packages(ug.__path__, "unitarygraph."):
+        if not module.name.startswith(("unitarygraph.link", "unitarygraph.cli")):
+            importlib.import_module(module.name)
+    ops = [
+        op
+        for op in descendants(Op)
+        if op.__module__.startswith("unitarygraph.") and op is not MatrixOp
+    ]
+    assert len(ops) > 20
+    funcify = getattr(
+        importlib.import_module(f"pytensor.link.{mode.lower()}.dispatch"), f"{mode.lower()}_funcify"
+    )
+    table = importlib.import_module("unitarygraph.link.array.table").KERNELS
+    for op in ops:
+        # a base of several is no Op by itself; PyTensor has kernels for all scalar Ops, by their names
+        if not op.__subclasses__() and not issubclass(op, ScalarOp):
+            assert op in table if issubclass(op, MatrixOp) else op in funcify.registry, op
+
+
+def descendants(cls):
+    """All subclasses of a class."""
+    return {sub for child in cls.__subclasses__() for sub in (child, *descendants(child))}
+
+
+def test_an_op_without_a_kernel_is_refused_by_name(mode):
+    class Unknown(MatrixOp):
+        """An Op that no backend knows."""
+
+        title = "unknown"
+        arguments = ("A",)
+        signature = "F(n,n)->F(n,n)"
+
+    x = pt.tensor3("x")
+    with pytest.raises(NotImplementedError, match="Unknown has no kernel"):
+        pytensor.function([x], Unknown()(x), mode=mode)

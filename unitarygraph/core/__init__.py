@@ -1,0 +1,1 @@
+"""What an Op on matrices is: storage, signatures, tangents, and BLAS and LAPACK on NumPy matrices."""

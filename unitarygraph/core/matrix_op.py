@@ -1,0 +1,280 @@
+"""`MatrixOp`: an Op defined by what it does to one matrix, batched over leading axes.
+
+A subclass states its signature, such as ``"F(m,n)->F(m,n),F(n,n)"``, and a NumPy function of one
+matrix; shapes, dtypes, batching, empty and non-finite matrices are handled here once.
+
+Kinds of a slot: ``F`` a matrix over the Op's field (stacked when complex, plain when real), loaded
+as a NumPy array of that field; ``Z`` the same storage, loaded as complex in both fields and stored
+back by its real part when real; ``C`` a stacked complex matrix in both fields; ``R`` a real array.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.graph.replace import _vectorize_node
+
+from unitarygraph.core.layout import COMPLEX_OF, FIELDS, REAL_DTYPES, plain, to_complex
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One input or output: its kind, the letters of its axes and whether it has planes."""
+
+    kind: str
+    letters: tuple[str, ...]
+    stacked: bool
+
+    @property
+    def ndim(self):
+        """Number of core axes, the planes' axis included."""
+        return len(self.letters) + self.stacked
+
+    @property
+    def pattern(self):
+        """The shape as error messages print it."""
+        return f"({', '.join(('...', *(['2'] if self.stacked else []), *self.letters))})"
+
+    def core_shape(self, length):
+        """Core shape, given the length of each letter."""
+        return (*((2,) if self.stacked else ()), *(length[letter] for letter in self.letters))
+
+    def load(self, x):
+        """NumPy array of the slot's matrices, complex where the kind asks for it."""
+        if self.stacked:
+            return to_complex(x)
+        return x.astype(COMPLEX_OF[x.dtype.name]) if self.kind == "Z" else x
+
+    def store(self, out, value):
+        """Write one matrix into the output array."""
+        if self.stacked:
+            out[0] = np.real(value)
+            out[1] = np.imag(value) if np.ndim(value) else value
+        else:
+            out[...] = np.real(value)
+
+
+@cache
+def parse_signature(signature, field):
+    """Input and output slots of a signature for one field."""
+
+    def slots(side):
+        return tuple(
+            Slot(
+                kind,
+                tuple(filter(None, axes.split(","))),
+                kind == "C" or (kind in "FZ" and field == "complex"),
+            )
+            for kind, axes in re.findall(r"([FZCR])\(([a-z,]*)\)", side)
+        )
+
+    left, right = signature.split("->")
+    return slots(left), slots(right)
+
+
+class MatrixOp(Op):
+    """An Op on matrices over a field, with leading batch axes that broadcast like NumPy's.
+
+    Subclasses set ``title`` (the user's name of the function), ``arguments`` (the names of its
+    inputs), ``signature`` and `matrix`, the computation for one matrix. All inputs have one dtype,
+    float32 or float64, which the outputs follow. A matrix that holds NaN or an infinity gives NaN;
+    Ops that fill whole batches by arithmetic (`compute`) let it go where that takes it.
+    """
+
+    __props__: tuple[str, ...] = ("field",)
+    title: str
+    arguments: tuple[str, ...]
+    signature: str
+    # Further conditions on the letters of the signature, as source, with their messages:
+    # (("m >= n", "A must have at least as many rows as columns"),).
+    conditions: tuple[tuple[str, str], ...] = ()
+    # Names of the outputs where some are internal, and the inputs and outputs that are: values that
+    # travel from an Op to its derivatives (eigenvectors, say) and carry no gradient.
+    results: tuple[str, ...] = ()
+    internal: tuple[str, ...] = ()
+    # Inputs that `matrix` does without (it gets None): they are there for the sake of derivatives.
+    unread: tuple[str, ...] = ()
+    # What a ValueError from `matrix` means, for backends that cannot pass its own message on.
+    refusal: str = "an argument was refused"
+
+    def __init__(self, field="complex"):
+        if field not in FIELDS:
+            raise ValueError(f"{self.title}: field must be 'complex' or 'real', got {field!r}")
+        self.field = field
+
+    def matrix(self, *arrays):
+        """Outputs for one matrix of each input (a tuple when there are several)."""
+        raise NotImplementedError
+
+    @property
+    def slots(self):
+        """Input and output slots."""
+        return parse_signature(self.signature, self.field)
+
+    def make_node(self, *inputs):
+        slots_in, slots_out = self.slots
+        inputs = [pt.as_tensor_variable(plain(x)) for x in inputs]
+        if len(inputs) != len(slots_in):
+            raise TypeError(f"{self.title}: expected {len(slots_in)} inputs, got {len(inputs)}")
+        for name, slot, x in zip(self.arguments, slots_in, inputs, strict=True):
+            self._check_type(name, slot, x)
+        length = self._bind([x.type.shape for x in inputs])
+        if len({x.type.dtype for x in inputs}) > 1:
+            raise TypeError(
+                f"{self.title}: inputs must have one dtype, "
+                f"got {', '.join(x.type.dtype for x in inputs)}; cast them explicitly"
+            )
+        inputs = broadcast_batch(inputs, [slot.ndim for slot in slots_in])
+        batch = batch_shape(inputs[0], slots_in[0].ndim)
+        outputs = [
+            pt.tensor(dtype=inputs[0].type.dtype, shape=(*batch, *slot.core_shape(length)))
+            for slot in slots_out
+        ]
+        return Apply(self, inputs, outputs)
+
+    def _check_type(self, name, slot, x):
+        if x.type.dtype not in REAL_DTYPES:
+            raise TypeError(
+                f"{self.title}: {name} must be float32 or float64, got dtype {x.type.dtype}"
+                + ("; stack complex arrays with unitarygraph.stacked.from_complex" * slot.stacked)
+            )
+        if x.type.ndim < slot.ndim:
+            hint = "; for real matrices pass field='real'" if self.field == "complex" else ""
+            raise ValueError(
+                f"{self.title}: {name} must be {slot.pattern}, got shape {x.type.shape}{hint}"
+            )
+
+    def _bind(self, shapes):
+        """Length of each letter from the inputs' shapes, None where unknown; refuses mismatches."""
+        length = {}
+        for name, slot, shape in zip(self.arguments, self.slots[0], shapes, strict=True):
+            core = shape[len(shape) - slot.ndim :]
+            if slot.stacked and core[0] not in (2, None):
+                raise ValueError(
+                    f"{self.title}: {name} must be {slot.pattern}, got shape {tuple(shape)}"
+                )
+            for letter, size in zip(slot.letters, core[slot.stacked :], strict=True):
+                known = length.get(letter)
+                if known is not None and size is not None and known != size:
+                    raise ValueError(
+                        f"{self.title}: {name} must be {slot.pattern} with {letter} = {known}, "
+                        f"got shape {tuple(shape)}"
+                    )
+                length[letter] = size if known is None else known
+        if None not in length.values():
+            for condition, message in self.conditions:
+                if not eval(condition, {}, length):
+                    raise ValueError(f"{self.title}: {message}, got shape {tuple(shapes[0])}")
+        return length
+
+    def perform(self, node, inputs, output_storage):
+        slots_in, slots_out = self.slots
+        for name, x in zip(self.arguments, inputs, strict=True):
+            if x.dtype != inputs[0].dtype:
+                raise TypeError(f"{self.title}: {name} must be {inputs[0].dtype}, got {x.dtype}")
+        length = self._bind([x.shape for x in inputs])
+        batch = inputs[0].shape[: inputs[0].ndim - slots_in[0].ndim]
+        for name, slot, x in zip(self.arguments, slots_in, inputs, strict=True):
+            if x.shape[: x.ndim - slot.ndim] != batch:
+                raise ValueError(
+                    f"{self.title}: {name} must have batch axes {batch}, got shape {x.shape}"
+                )
+        outputs = [
+            np.empty((*batch, *slot.core_shape(length)), inputs[0].dtype) for slot in slots_out
+        ]
+        self.fill(inputs, outputs)
+        for storage, out in zip(output_storage, outputs, strict=True):
+            storage[0] = out
+
+    def connection_pattern(self, node):
+        """Which outputs depend on which inputs as far as gradients go."""
+        results = self.results or ("",) * len(node.outputs)
+        return [
+            [name not in self.internal and result not in self.internal for result in results]
+            for name in self.arguments
+        ]
+
+    def fill(self, inputs, outputs):
+        """`compute` as every backend calls it: what overflows is infinite or NaN, without a word."""
+        with np.errstate(all="ignore"):
+            self.compute(inputs, outputs)
+
+    def compute(self, inputs, outputs):
+        """Fill the output arrays; shapes are in order."""
+        if not any(out.size for out in outputs):
+            return
+        slots_in, slots_out = self.slots
+        arrays = [
+            None if name in self.unread else slot.load(x)
+            for name, slot, x in zip(self.arguments, slots_in, inputs, strict=True)
+        ]
+        for index in np.ndindex(inputs[0].shape[: inputs[0].ndim - slots_in[0].ndim]):
+            matrices = [None if a is None else np.ascontiguousarray(a[index]) for a in arrays]
+            finite = all(a is None or np.isfinite(a).all() for a in matrices)
+            values = self.matrix(*matrices) if finite else (np.nan,) * len(outputs)
+            values = values if isinstance(values, tuple) else (values,)
+            for slot, out, value in zip(slots_out, outputs, values, strict=True):
+                slot.store(out[(*index, ...)], value)
+
+    def infer_shape(self, *args):
+        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
+        shapes = args[-1]
+        slots_in, slots_out = self.slots
+        length = {}
+        for slot, shape in zip(slots_in, shapes, strict=True):
+            for letter, size in zip(
+                slot.letters, shape[len(shape) - len(slot.letters) :], strict=True
+            ):
+                length.setdefault(letter, size)
+        batch = shapes[0][: len(shapes[0]) - slots_in[0].ndim]
+        return [(*batch, *slot.core_shape(length)) for slot in slots_out]
+
+
+def batch_shape(x, core_ndim):
+    """Static shape of the leading axes of a variable."""
+    return x.type.shape[: x.type.ndim - core_ndim]
+
+
+def broadcast_batch(inputs, core_ndims):
+    """Broadcast the leading axes of the inputs against each other; core axes stay as they are."""
+    rank = max(x.type.ndim - core for x, core in zip(inputs, core_ndims, strict=True))
+    batches = [
+        (1,) * (rank - x.type.ndim + core) + batch_shape(x, core)
+        for x, core in zip(inputs, core_ndims, strict=True)
+    ]
+    # Along each batch axis the first input that is not of length 1 there gives the length.
+    source = [
+        next((i for i, batch in enumerate(batches) if batch[axis] != 1), 0) for axis in range(rank)
+    ]
+    result = []
+    for x, core, batch in zip(inputs, core_ndims, batches, strict=True):
+        stretched = [
+            axis for axis in range(rank) if batch[axis] == 1 and batches[source[axis]][axis] != 1
+        ]
+        if stretched:
+            lead = rank - x.type.ndim + core
+            shape = []
+            for axis in range(rank):
+                other = inputs[source[axis]]
+                offset = axis - (rank - other.type.ndim + core_ndims[source[axis]])
+                static = batches[source[axis]][axis]
+                shape.append(other.shape[offset] if static is None else static)
+            core_shape = [
+                x.shape[axis] if x.type.shape[axis] is None else x.type.shape[axis]
+                for axis in range(x.type.ndim - core, x.type.ndim)
+            ]
+            x = pt.broadcast_to(pt.shape_padleft(x, lead), (*shape, *core_shape))
+        elif x.type.ndim - core < rank:
+            x = pt.shape_padleft(x, rank - x.type.ndim + core)
+        result.append(x)
+    return result
+
+
+@_vectorize_node.register(MatrixOp)
+def vectorize_matrix_op(op, node, *batched_inputs):
+    """A MatrixOp batches by itself."""
+    return op.make_node(*batched_inputs)
