@@ -98,18 +98,59 @@ def test_hard_matrices(name, dtype, rng):
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "complex128", "float32", "float64"])
-def test_scaling_by_the_norm_that_counts(dtype, rng):
+def test_scaling_by_the_norm_that_counts(dtype, rng, monkeypatch):
     """Of a random matrix the 1-norm is 16 times the 2-norm; it would cost four squarings more."""
     n = 256
     a = rng.standard_normal((n, n)) + 1j * rng.standard_normal((n, n))
     a = a if dtype.startswith("complex") else np.sqrt(2) * a.real
     a = (a / np.sqrt(2 * n)).astype(dtype)
-    norm, degree, _, squarings = expm_taylor.scaling(a)
-    assert np.linalg.norm(a, 2) * 0.95 < norm < 1.15 * np.linalg.norm(a, 2)
-    assert degree == 18
-    assert squarings == (0 if a.real.dtype == np.float32 else 2)
+    products = []
+    multiply = expm_taylor.multiply
+
+    def counted(*args, **how):
+        products.append(multiply(*args, **how))
+        return products[-1]
+
+    monkeypatch.setattr(expm_taylor, "multiply", counted)
     reference = scipy.linalg.expm(a.astype(complex))
     assert error(path_exponential(a, ()), reference) < 50 * np.finfo(dtype).eps
+    # Degree 18, and one squaring in double precision.
+    assert len(products) == (5 if a.real.dtype == np.float32 else 6)
+
+
+def hidden(n, spectrum, rng):
+    """A symmetric matrix whose first eigenvector is orthogonal to the start of power iteration."""
+    start = np.cos(np.arange(1.0, n + 1) ** 2)
+    q = rng.standard_normal((n, n))
+    q[:, 0] -= start * (start @ q[:, 0]) / (start @ start)
+    q = np.linalg.qr(q)[0]
+    return (q * spectrum) @ q.T
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [44, 256])
+@pytest.mark.parametrize("base", [0.3, 1.1, 2.3, 4.59, 6.0])
+def test_a_large_eigenvalue_that_hides_from_power_iteration(base, n, dtype, rng):
+    for factor in (2, 4):
+        spectrum = np.full(n, -base)
+        spectrum[0] *= factor
+        a = hidden(n, spectrum, rng).astype(dtype)
+        e = rng.standard_normal((n, n)).astype(dtype)
+        wide = a.astype(float)
+        bound = 20 * np.finfo(dtype).eps * (1 + base * factor)
+        assert error(path_exponential(a, ()), scipy.linalg.expm(wide)) < bound
+        if n < 100:
+            expected = scipy.linalg.expm_frechet(wide, e.astype(float))[1]
+            assert error(path_exponential(a, (e,)), expected) < bound
+
+
+def test_one_large_entry_where_the_start_of_power_iteration_is_small():
+    d = np.full(256, -4.59, "float32")
+    d[241] *= 4
+    value = np.diag(path_exponential(np.diag(d), ()))
+    expected = np.exp(d.astype(float))
+    assert np.linalg.norm(value - expected) < 1e-5 * np.linalg.norm(expected)
+    assert value[241] == pytest.approx(expected[241], rel=1e-4)
 
 
 def test_a_scale_of_the_direction_comes_back_exactly(rng):
@@ -144,3 +185,60 @@ def test_higher_orders_are_blocks_of_the_literal_exponential(k, rng):
         literal[3 * i : 3 * i + 3, 3 * i + 3 : 3 * i + 6] = e[i]
     expected = scipy.linalg.expm(literal)[:3, -3:]
     np.testing.assert_allclose(path_exponential(a, tuple(e)), expected, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "float32", "float64"])
+@pytest.mark.parametrize("small", [0.0, 1e-45, 1e-30, 1e-14, 1e-9])
+def test_nearly_nilpotent_matrices(small, dtype):
+    """Powers of them are denormal, by which quotients of complex numbers overflow."""
+    for large in (4.0, 1e3):
+        a = np.array([[0, large], [small, 0]]).astype(dtype)
+        c, b = float(a[1, 0].real), float(a[0, 1].real)
+        root = np.sqrt(b) * np.sqrt(c)
+        sinc = np.sinh(root) / root if root else 1.0
+        expected = np.array([[np.cosh(root), b * sinc], [c * sinc, np.cosh(root)]])
+        condition = max(1, scipy.linalg.expm_cond(np.array([[0, b], [c, 0]])))
+        bound = 20 * np.finfo(dtype).eps * condition
+        assert error(path_exponential(a, ()), expected) < bound
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exponential_of_a_huge_nilpotent_matrix_is_exact(dtype):
+    large = 1e30 if dtype == "float32" else 1e300
+    for kind in (dtype, np.result_type(dtype, 1j)):
+        for size in (large, 1 / large):
+            a = np.array([[0, size], [0, 0]]).astype(kind)
+            np.testing.assert_array_equal(path_exponential(a, ()), np.eye(2, dtype=kind) + a)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "float32", "float64"])
+def test_entries_near_the_largest_number_do_not_raise(dtype):
+    largest = np.finfo(dtype).max
+    with np.errstate(all="ignore"):
+        for size in (largest, largest / 2, largest / 16):
+            for a in (np.full((2, 2), size, dtype), np.array([[size, 0], [0, 0]], dtype)):
+                assert not np.isfinite(path_exponential(a, ())).all()
+                path_exponential(a, (a,))
+                path_exponential(np.zeros_like(a), (a,))
+            turned = np.array([[-size, 0], [0, 0]], dtype)
+            assert (
+                np.isnan(path_exponential(turned, ())).all()
+                or path_exponential(turned, ())[1, 1] == 1
+            )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", [2, 3, 4, 5])
+def test_higher_orders_at_nilpotent_matrices_have_many_digits(k, dtype, rng):
+    """The truncation of the k-th derivative is not that of the first."""
+    n, kind = 3, np.result_type(dtype, 1j)
+    for size in [0.0, *(f * limit for _, limit in LIMITS[dtype] for f in (0.3, 0.65, 1.3))]:
+        a = (size * np.eye(n, k=1)).astype(kind)
+        e = [complex_normal(rng, n, n).astype(kind) for _ in range(k)]
+        literal = np.kron(np.eye(k + 1), a).astype(complex)
+        for i in range(k):
+            literal[n * i : n * i + n, n * i + n : n * i + 2 * n] = e[i]
+        with mpmath.workdps(50):
+            rows = mpmath.expm(mpmath.matrix(literal.tolist()), method="taylor").tolist()
+        expected = np.array(rows, dtype=complex).reshape(literal.shape)[:n, -n:]
+        assert error(path_exponential(a, tuple(e)), expected) < 20 * np.finfo(dtype).eps

@@ -81,8 +81,6 @@ def as_numpy(value, like):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_agrees_with_numpy(name, batch, dtype, rng):
     function, reference, shapes = FUNCTIONS[name]
-    if name == "trace" and batch:
-        batch = (3,)
     arrays = [
         complex_normal(rng, *batch, *shape).astype(f"c{2 * int(dtype[5:]) // 8}")
         for shape in shapes
@@ -90,10 +88,7 @@ def test_agrees_with_numpy(name, batch, dtype, rng):
     expected = reference(*arrays)
     result = evaluate(function(*map(stacked.from_complex, arrays)))
     assert result.dtype == dtype
-    if name == "trace" and batch:
-        got = result[..., 0] + 1j * result[..., 1]
-    else:
-        got = as_numpy(result, expected)
+    got = as_numpy(result, expected)
     np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance(dtype, 16))
 
 
@@ -224,8 +219,8 @@ def test_static_shapes_are_kept():
         (lambda: stacked.from_complex(np.zeros(3, int)), TypeError, "int64"),
         (lambda: stacked.matrix("x", (3,)), ValueError, "shape"),
         (lambda: stacked.matrix("x", (3, 3), "int64"), TypeError, "int64"),
-        (lambda: stacked.eye(3, "complex128"), TypeError, "complex128"),
-        (lambda: stacked.trace(np.zeros((2, 3, 4))), ValueError, "trace: A"),
+        (lambda: stacked.eye(3, "int64"), TypeError, "int64"),
+        (lambda: stacked.trace(np.zeros((2, 3, 4))), ValueError, "trace: expected square"),
         (lambda: stacked.matmul(np.zeros((2, 3, 3))), ValueError, "two or more"),
         (lambda: algebra("quaternion"), ValueError, "quaternion"),
     ],

@@ -9,7 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from backend_modes import PACKAGES, THIRD_PARTY, the_mode
-from hypothesis import given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.replace import clone_replace, vectorize_graph
@@ -188,7 +188,11 @@ def evaluated(tree, names):
 def test_trees_of_operators_are_numpys(tree):
     variables, values = inputs_and_values(np.random.default_rng(1))
     with np.errstate(all="ignore"):
-        expected = evaluated(tree, dict(zip("ZWuRr", values, strict=True)))
+        try:
+            expected = evaluated(tree, dict(zip("ZWuRr", values, strict=True)))
+        except ZeroDivisionError:
+            reject()
+    assume(np.isfinite(expected).all())
     out = evaluated(tree, dict(zip("ZWuRr", variables, strict=True)))
     if not isinstance(out, pytensor.graph.basic.Variable):
         assert out == expected
@@ -197,7 +201,7 @@ def test_trees_of_operators_are_numpys(tree):
     used = [v for v in names if v in set(pytensor.graph.traversal.ancestors([out]))]
     result = ug.function(used, out, mode="FAST_COMPILE")(*(names[v] for v in used))
     assert isinstance(out, ug.ComplexVariable) == np.iscomplexobj(expected)
-    if np.isfinite(expected).all() and np.abs(expected).max() < 1e8:
+    if np.abs(expected).max() < 1e8:
         # A difference may cancel all digits of its terms: what is compared is absolute to them.
         assert np.allclose(result, expected, rtol=1e-9, atol=1e-9)
 

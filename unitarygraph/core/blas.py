@@ -61,17 +61,32 @@ def frobenius_norm(a):
     return float(blas_function("nrm2", a.dtype.name)(a.ravel()))
 
 
+def norm_bound(a):
+    r"""Upper bound of the 2-norm, :math:`\min(\|A\|_F, \sqrt{\|A\|_1 \|A\|_\infty})`."""
+    if not a.size:
+        return 0.0
+    size = np.abs(a)
+    columns, rows = (float(size.sum(axis).max()) for axis in (0, 1))
+    # The root of each, so that their product cannot overflow.
+    return min(frobenius_norm(a), columns**0.5 * rows**0.5)
+
+
 def spectral_norm(a, steps=3):
-    """Estimate of the 2-norm of a row-major matrix from below, by power iteration on A^H A."""
+    """Estimate of the 2-norm of a row-major matrix from below, by power iteration on A^H A.
+
+    Nothing may rest on it alone: a large singular vector can hide from the start.
+    """
     gemv, nrm2 = (blas_function(name, a.dtype.name) for name in ("gemv", "nrm2"))
     # No matrix is made to have this vector among its small singular ones.
     v = np.cos(np.arange(1.0, a.shape[1] + 1) ** 2).astype(a.dtype)
     size = nrm2(v)
+    # Quotients of complex numbers by denormal ones overflow.
+    tiny = np.finfo(a.dtype).tiny
     for _ in range(steps):
-        if not 0 < size < np.inf:
+        if not tiny <= size < np.inf:
             break
         w = gemv(1, a.T, v / size, trans=1)
-        if not 0 < (size := nrm2(w)) < np.inf:
+        if not tiny <= (size := nrm2(w)) < np.inf:
             break
         v = gemv(1, a.T, np.conj(w / size)).conj()
         size = nrm2(v)

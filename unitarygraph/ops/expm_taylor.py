@@ -7,9 +7,13 @@ Degrees 4, 8, 12 and 18 take 2, 3, 4 and 5 products of matrices and no linear sy
 every P_i a combination of I and a few powers of A (degree 4 ends at U). Source: Bader, Blanes and
 Casas, Mathematics 7 (2019) 1174.
 
-The scaling comes from an estimate of A's 2-norm, where the 1-norm may be larger by a factor
-:math:`\sqrt n`, and from that of :math:`A^6`, in the manner of Al-Mohy and Higham, SIAM J. Matrix
-Anal. Appl. 31 (2009) 970.
+The scaling comes from the norms of the powers of A that the polynomial needs anyway, in the manner of
+Al-Mohy and Higham, SIAM J. Matrix Anal. Appl. 31 (2009) 970. Bounds from entries,
+:math:`\|X\|_2 \le \min(\|X\|_F, \sqrt{\|X\|_1 \|X\|_\infty})`, may lie above the 2-norm by a factor
+of :math:`\sqrt n`, and power iteration below it by any. So a scaling is taken where the bounds
+promise a truncation below half an epsilon, or where the iteration does and the bounds promise n
+times as much, which is what a product of n x n matrices may round off: a singular vector that hides
+from the iteration can do no more harm than this.
 
 A block matrix, (k+1) x (k+1), upper triangular with equal blocks on the diagonal, is an array
 ``(1 + k(k+1)/2, n, n)`` of the diagonal block and those above it. With k = 1 these are pairs,
@@ -17,12 +21,13 @@ A block matrix, (k+1) x (k+1), upper triangular with equal blocks on the diagona
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
-from math import ceil, floor, isfinite, log2
+from math import ceil, comb, factorial, floor, frexp, inf, isfinite, log2
 
 import numpy as np
 
-from unitarygraph.core.blas import blas_function, frobenius_norm, spectral_norm
+from unitarygraph.core.blas import blas_function, frobenius_norm, norm_bound, spectral_norm
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ LIMITS = {
 # The powers may save squarings only as far as the norm itself stays below: what a product rounds off
 # grows with the norms of its factors, however small it is.
 NORM_LIMIT = 3.0
-# The estimates lie below the norm, rarely by more than this.
+# Power iteration ends below the norm, mostly by less than this.
 SAFETY = 1.1
 
 
@@ -138,67 +143,193 @@ def path_exponential(a, directions):
     """:math:`P_k` of `ExpmPath` for one matrix A and a sequence of k directions.
 
     Degree and scaling come from A alone: the result is linear in each direction, whose magnitude is
-    taken out first (as a power of two, so exactly) and put back at the end.
+    taken out first (as a power of two, so exactly) and put back at the end. NaN where the norm of A
+    overflows.
     """
     k, (n, _) = len(directions), a.shape
     real = a.real.dtype
-    sizes = [float(np.abs(e.view(real)).max()) for e in directions]
-    if 0 in sizes:
-        return np.zeros_like(a)
-    sizes = [2.0 ** floor(log2(size)) for size in sizes]
-    norm, degree, limit, squarings = scaling(a)
-    if squarings is None:
+    exponents = [exponent(np.abs(e.view(real)).max(initial=0)) for e in directions]
+    norm = frobenius_norm(a)
+    if not isfinite(norm) or inf in exponents:
         return np.full_like(a, np.nan)
+    if None in exponents:
+        return np.zeros_like(a)
 
-    index = blocks(k)
-    polynomial = POLYNOMIALS[degree]
-    powers = np.empty((len(polynomial.powers), len(index), n, n), a.dtype)
-    shrink = 0.5**squarings
-    np.multiply(a, real.type(shrink), out=powers[0, 0])
+    index, limits = blocks(k), limits_of_order(real.name, k)
+    # The scaling that is safe in any case; the powers may show that less will do.
+    degree, limit = next((row for row in limits if norm <= row[1]), limits[-1])
+    squarings = ceil(log2(norm) - log2(limit)) if norm > limit else 0
+    powers = np.empty((len(POLYNOMIALS[degree].powers), 1 + k * (k + 1) // 2, n, n), a.dtype)
+    powers[0, 0] = times_power_of_two(a, -squarings)
     if k > 1:
         powers[0, 1:] = 0
-    for i, (e, size) in enumerate(zip(directions, sizes, strict=True)):
-        np.multiply(e / real.type(size), real.type(shrink), out=powers[0, index[i, i + 1]])
+    for i, (e, p) in enumerate(zip(directions, exponents, strict=True)):
+        powers[0, index[i, i + 1]] = times_power_of_two(e, -p - squarings)
     multiply(powers[0], powers[0], powers[1], k)
-    if degree > 8:
-        multiply(powers[0], powers[1], powers[2], k)
     spared = 0
-    if degree == 18:
-        multiply(powers[2], powers[2], powers[3], k)
-        if squarings:
-            spared = min(squarings, squarings_spared(norm * shrink, powers[3, 0], limit))
-    x = evaluate(polynomial, powers, k, spared)
+    if degree > 8:
+        scaling = Scaling(powers[0, 0], norm * 0.5**squarings, k)
+        degree, spared = scaling.reduced(degree, squarings, powers, k)
+    polynomial = POLYNOMIALS[degree]
+    x = evaluate(polynomial, powers[: len(polynomial.powers)], k, spared)
     spare = powers[0]
     for _ in range(squarings - spared):
         x, spare = multiply(x, x, spare, k), x
     value = x[index[0, k]]
-    for size in sizes:
-        value = value * real.type(size)
+    for p in exponents:
+        value = times_power_of_two(value, p)
     return value
 
 
-def scaling(a):
-    """Norm of A, degree, its limit, and the number of squarings, None where there is no number."""
-    limits = LIMITS[a.real.dtype.name]
-    norm = frobenius_norm(a)
-    # What degree 12 reaches needs no closer look than the Frobenius norm.
-    if norm > limits[-2][1]:
-        norm = min(norm, SAFETY * spectral_norm(a))
-    degree, limit = next((row for row in limits if norm <= row[1]), limits[-1])
-    if not isfinite(norm):
-        return norm, degree, limit, None
-    return norm, degree, limit, ceil(log2(norm / limit)) if norm > limit else 0
+def exponent(size):
+    """The power of two of a magnitude: None for 0, infinity where it is no number."""
+    return frexp(size)[1] - 1 if 0 < size < inf else None if size == 0 else inf
 
 
-def squarings_spared(norm, sixth, limit):
-    r"""How many squarings fewer will do, by the norm of A^6, than by that of A.
+def times_power_of_two(x, p):
+    """2^p X, exactly wherever it can be; a product with a denormal number or its inverse is not."""
+    plain, real = np.ascontiguousarray(x), x.real.dtype
+    flat = plain.view(real)
+    info = np.finfo(real)
+    if info.minexp <= p < info.maxexp:
+        return (flat * real.type(2.0**p)).view(x.dtype)
+    return np.ldexp(flat, p).view(x.dtype)
 
-    In the derivative's first term that degree 18 leaves out, A stands i and 18 - i times around E, so
-    its norm is below :math:`19 \|A^6\|^2 \|A\|^6 \|E\|`.
+
+@cache
+def truncation(degree):
+    """|c_k| of log(e^{-x} T(x)) = sum c_k x^k, k = 0, ..., degree + 10, T of a degree."""
+    terms = degree + 11
+    inverse = [Fraction((-1) ** i, factorial(i)) for i in range(terms)]
+    taylor = [Fraction(1, factorial(i)) if i <= degree else Fraction(0) for i in range(terms)]
+    p = [sum(inverse[j] * taylor[i - j] for j in range(i + 1)) for i in range(terms)]
+    c = [Fraction(0)] * terms
+    for k in range(1, terms):
+        c[k] = p[k] - sum(j * c[j] * p[k - j] for j in range(1, k)) / k
+    return np.array([abs(float(x)) for x in c])
+
+
+@cache
+def limits_of_order(dtype, k):
+    r"""`LIMITS` for the derivatives up to the k-th; -1 where a degree serves no matrix.
+
+    The block (0, q) of log(e^{-X} T(X)), X bidiagonal, is below :math:`\sum_j \binom{j}{q} |c_j|
+    \|A\|^{j-q}` times the norms of the directions, where that of X's exponential is near 1/q! times
+    these: what must be below half an epsilon is the q-th derivative of :math:`\sum |c_j| x^j`.
     """
-    root = (SAFETY * spectral_norm(sixth)) ** (1 / 9) * norm ** (1 / 3)
-    reach = min(limit / root, NORM_LIMIT / norm) if root else NORM_LIMIT / norm
-    return max(0, floor(log2(reach)))
+    return tuple(
+        (degree, limit_of_order(degree, dtype, k, limit)) for degree, limit in LIMITS[dtype]
+    )
+
+
+def limit_of_order(degree, dtype, k, limit):
+    """Largest norm below ``limit`` at which orders 2, ..., k stay exact to rounding."""
+    half = float(np.finfo(dtype).eps) / 2
+    c = truncation(degree)
+    for q in range(2, k + 1):
+        weights = [factorial(q) * comb(j, q) * float(c[j]) for j in range(q, len(c))]
+
+        def excess(x, weights=weights):
+            return sum(w * x**i for i, w in enumerate(weights)) > half
+
+        if excess(0.0):
+            # The degree is below the order: not even the zero matrix will do.
+            return -1.0
+        low, high = 0.0, limit
+        if excess(high):
+            for _ in range(60):
+                middle = (low + high) / 2
+                low, high = (low, middle) if excess(middle) else (middle, high)
+            limit = low
+    return limit
+
+
+class Scaling:
+    """Which degree and scaling the powers of a scaled matrix allow for derivatives of order k."""
+
+    def __init__(self, a, norm, k):
+        self._k, self._size = k, len(a)
+        real = a.real.dtype
+        self._limits = dict(limits_of_order(real.name, k))
+        self._half = float(np.finfo(real).eps) / 2
+        # Norms of powers by Frobenius' norm, and the powers for a closer look where it does not do.
+        self._bounds, self._coarse = {1: norm}, {1: a}
+        self._norm = self._root = min(norm, SAFETY * spectral_norm(a))
+        self._proven = norm
+
+    def reduced(self, degree, squarings, powers, k):
+        """The least degree, 18 with the least scaling, that serves: how far to double, and the powers."""
+        for power, lower in ((2, 8), (3, 12)):
+            self._add(power, powers[power - 1, 0])
+            if lower < degree and self.serves(lower, squarings):
+                return lower, squarings
+            if power == 2:
+                multiply(powers[0], powers[1], powers[2], k)
+            if degree == 12:
+                return 12, 0
+        multiply(powers[2], powers[2], powers[3], k)
+        # In the derivative's first term that degree 18 leaves out, A stands i and 18 - i times around
+        # E, so its norm is below 19 ||A^6||^2 ||A||^6 ||E||.
+        sixth = powers[3, 0]
+        self._add(6, sixth)
+        if squarings >= 1024 or self._norm * 2.0**squarings > self._limits[18]:
+            root = (SAFETY * spectral_norm(sixth)) ** (1 / 9) * self._norm ** (1 / 3)
+            self._root = min(self._norm, root)
+        proven = self._bounds[6] ** (1 / 9) * self._proven ** (1 / 3)
+        self._proven = min(self._proven, proven)
+        most = squarings
+        if most >= 1024 or self._norm * 2.0**most > NORM_LIMIT:
+            most = floor(log2(NORM_LIMIT / self._norm))
+        return 18, next((j for j in range(most, 0, -1) if self.serves(18, j)), 0)
+
+    def serves(self, degree, doublings):
+        """Whether the truncation of a degree is below rounding at 2^doublings times the matrix."""
+        # Where the factor overflows, so does the norm that needed it.
+        factor = 2.0**doublings if doublings < 1024 else inf
+        limit = self._limits[degree]
+        if self._norm * factor > NORM_LIMIT or self._root * factor > limit:
+            return False
+        if self._proven * factor <= limit:
+            return True
+        if self._tail(degree, factor) <= self._half * self._size:
+            return True
+        if not self._coarse:
+            return False
+        self._bounds |= {p: norm_bound(x) for p, x in self._coarse.items()}
+        self._coarse = {}
+        return self._tail(degree, factor) <= self._half * self._size
+
+    def _add(self, power, x):
+        self._bounds[power], self._coarse[power] = frobenius_norm(x), x
+
+    def _tail(self, degree, factor):
+        """Bound of the truncation by what is known of the norms of all powers."""
+        c = truncation(degree)
+        powers = factor ** np.arange(len(c))
+        bounds = np.array(bounds_of_powers(self._bounds, len(c))) * powers
+        if self._k == 0:
+            # ||h(A)|| <= ||A|| sum |c_j| ||A^(j-1)||.
+            return float(c[1:] @ bounds[: len(c) - 1])
+        tail, paths = 0.0, bounds
+        for q in range(1, self._k + 1):
+            # A stands j - q times, in q + 1 places around q directions.
+            paths = np.convolve(paths, bounds)[: len(c)]
+            tail = max(tail, factorial(q) * float(c[q:] @ paths[: len(c) - q]))
+        return tail
+
+
+def bounds_of_powers(bounds, count):
+    """Bounds of the norms of A^0, ..., A^(count-1) from those of some powers."""
+    # A power that is not known is bounded by those below.
+    one = bounds[1]
+    two = bounds.get(2, one * one)
+    three = bounds.get(3, one * two)
+    six = bounds.get(6, three * three)
+    found = [1.0, one, min(two, one * one)]
+    for j in range(3, count):
+        least = min(one * found[j - 1], two * found[j - 2], three * found[j - 3])
+        found.append(min(least, six * found[j - 6]) if j >= 6 else least)
+    return found
 
 
 def blas_of(a, name):
