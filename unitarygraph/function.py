@@ -114,7 +114,9 @@ class Function:
 def _stored(a, known):
     """Stacked array of an argument for a complex input."""
     _, label, ndim = known
-    a = np.asarray(a) if not hasattr(a, "dtype") else a
+    if isinstance(a, Variable):
+        raise TypeError(f"{label}: expected an array, got the variable {a}")
+    a = np.asarray(a)
     if a.dtype.kind == "c":
         if a.ndim != ndim - 1:
             raise ValueError(

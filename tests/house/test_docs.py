@@ -11,6 +11,7 @@ PAGES = [
     "README.md",
     "docs/backends.md",
     "docs/batch-normalisation.md",
+    "docs/complex-variables.md",
     "docs/dissolving.md",
     "docs/layers.md",
     "docs/orthogonalize.md",

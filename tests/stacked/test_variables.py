@@ -256,6 +256,7 @@ UNDEFINED = {
     "iteration": lambda Z: list(Z),
     "real exponent": lambda Z: Z**0.5,
     "as exponent": lambda Z: 2**Z,
+    "PyTensor's complex dtype": lambda Z: Z + 2j * pt.matrix("R", dtype="float64"),
     "other precision": lambda Z: Z * ug.matrix("F", shape=(N, N), dtype="float32"),
 }
 

@@ -15,7 +15,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import as_stacked, checked_dtype, from_planes
 from unitarygraph.stacked.algebra import algebra
-from unitarygraph.stacked.ops import HConj, MatMul
+from unitarygraph.stacked.ops import HConj
 from unitarygraph.stacked.variables import ComplexVariable, is_complex, mark
 
 Matrix = TensorVariable | ComplexVariable
@@ -63,10 +63,7 @@ def matmul(*factors: Matrix) -> Matrix:
     """Matrix product of two or more factors, ``(..., 2, m, k), (..., 2, k, n) -> (..., 2, m, n)``."""
     if len(factors) < 2:
         raise ValueError(f"matmul: expected two or more factors, got {len(factors)}")
-    product, *rest = factors
-    for factor in rest:
-        product = MatMul()(product, factor)
-    return _like(mark(product), *factors)
+    return _like(mark(algebra("complex").matmul(*factors)), *factors)
 
 
 def mul(A: Matrix, B: Matrix) -> Matrix:

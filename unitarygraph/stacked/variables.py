@@ -16,7 +16,6 @@ their variables with operators are over, so that none of them meets a complex on
 """
 
 from numbers import Real
-from typing import ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
@@ -57,7 +56,7 @@ class View(Op):
     """
 
     __props__: tuple[str, ...] = ()
-    view_map: ClassVar = {0: [0]}
+    view_map = {0: [0]}  # noqa: RUF012  (PyTensor declares it an attribute of the Op)
 
     def perform(self, node, inputs, output_storage):
         output_storage[0][0] = inputs[0]
@@ -139,9 +138,15 @@ def is_complex(x):
     return isinstance(x, ComplexOperators) or (not isinstance(x, Variable) and np.iscomplexobj(x))
 
 
+SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "mod": "%", "floordiv": "//"}
+
+
 def _refused(name, instead):
+    bare = name.strip("_")
+    sign = SIGNS.get(bare, bare)
+
     def method(self, *args, **kwargs):
-        raise TypeError(f"{name} of a complex variable {self} is not defined: {instead}")
+        raise TypeError(f"{sign} of the complex variable {self} is not defined: {instead}")
 
     method.__name__ = name
     method.__doc__ = f"Not defined for complex variables: {instead}."
@@ -405,13 +410,13 @@ for _name, _instead in REFUSED.items():
     setattr(ComplexOperators, _name, _refused(_name, _instead))
 
 
-class ComplexVariable(ComplexOperators, TensorVariable):
+class ComplexVariable(ComplexOperators, TensorVariable):  # type: ignore[misc]
     """A symbolic complex number, vector, matrix or batch of matrices."""
 
     __hash__ = TensorVariable.__hash__
 
 
-class ComplexSharedVariable(ComplexOperators, TensorSharedVariable):
+class ComplexSharedVariable(ComplexOperators, TensorSharedVariable):  # type: ignore[misc]
     """A complex variable with a value: ``.value`` is complex, ``get_value()`` the stacked storage."""
 
     __hash__ = TensorSharedVariable.__hash__
@@ -513,7 +518,13 @@ def _real_tensor(what, x, dtype):
         return x
     if np.dtype(x.type.dtype).kind in "iub" and dtype is not None:
         return x.astype(dtype)
-    raise TypeError(f"{what} must be float32 or float64, got dtype {x.type.dtype}")
+    hint = (
+        "; PyTensor has no gradient through its complex dtypes: write unitarygraph.complex(re, im)"
+    )
+    is_complex_dtype = np.dtype(x.type.dtype).kind == "c"
+    raise TypeError(
+        f"{what} must be float32 or float64, got dtype {x.type.dtype}{hint * is_complex_dtype}"
+    )
 
 
 def _real_factor(operator, z, x):
@@ -522,7 +533,7 @@ def _real_factor(operator, z, x):
         return None
     if not isinstance(x, Variable | np.ndarray | np.generic | Real | list | tuple):
         raise TypeError(f"{z} {operator} {x!r}: expected a number, an array or a variable")
-    r = _real_tensor(f"{operator}: the second operand", x, z.type.dtype)
+    r = _real_tensor(f"{operator} of {z}: the other operand", x, z.type.dtype)
     may_be_stacked = r.type.ndim >= 3 or (r.type.ndim == z.type.ndim and r.type.ndim > 0)
     if may_be_stacked and r.type.shape[plane_axis(r.type.ndim)] in (2, None):
         raise TypeError(
