@@ -77,3 +77,15 @@ def test_the_api_page_is_up_to_date():
 def test_version_is_declared_once():
     with (ROOT / "pyproject.toml").open("rb") as file:
         assert tomllib.load(file)["project"]["version"] == ug.__version__
+
+
+def test_a_source_distribution_has_what_its_tests_read():
+    """Every folder of the checkout is grafted, or the package itself; and the pages of the top level."""
+    lines = (ROOT / "MANIFEST.in").read_text().splitlines()
+    grafted = {line.split()[1] for line in lines if line.startswith("graft ")}
+    included = {name for line in lines if line.startswith("include ") for name in line.split()[1:]}
+    folders = {"tests", "docs", "examples", "benchmarks", "models", ".ci"}
+    assert {name for name in folders if (ROOT / name).is_dir()} == grafted
+    pages = {path.name for path in ROOT.glob("*.md")} | {"mkdocs.yml"}
+    # setuptools takes these by itself.
+    assert pages <= included | {"README.md", "LICENSE"}
