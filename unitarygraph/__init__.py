@@ -28,13 +28,8 @@ from unitarygraph.ops import (
 )
 from unitarygraph.orthogonalize import orthogonalize
 from unitarygraph.parameter import parameter
-from unitarygraph.stacked.variables import (
-    ComplexVariable,
-    as_complex,
-    complex,
-    matrix,
-    vector,
-)
+from unitarygraph.stacked.create import as_complex, complex, matrix, vector
+from unitarygraph.stacked.variables import ComplexVariable
 
 __version__ = "0.1.0"
 

@@ -1,16 +1,26 @@
 """PyTensor's functions and gradients, with NumPy complex arrays where variables are complex."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 import pytensor
 from pytensor.graph.basic import Variable
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import REAL_DTYPES, from_complex, to_complex
-from unitarygraph.stacked.variables import ComplexOperators, mark
+from unitarygraph.stacked.variables import ComplexVariable, mark
 
 
-def grad(cost, wrt, **kwargs):
+@overload
+def grad(cost: Variable, wrt: ComplexVariable, **kwargs: Any) -> ComplexVariable: ...
+@overload
+def grad(cost: Variable, wrt: Variable, **kwargs: Any) -> TensorVariable: ...
+@overload
+def grad(cost: Variable, wrt: Sequence[Variable], **kwargs: Any) -> list[Any]: ...
+def grad(cost: Variable, wrt: Any, **kwargs: Any) -> Any:
     r"""Gradient of a real scalar: complex for complex variables, real for real ones.
 
     Of a real loss L in Z = X + iY it is :math:`dL/dX + i\,dL/dY`, the direction of steepest ascent:
@@ -18,21 +28,28 @@ def grad(cost, wrt, **kwargs):
     or a list of them, and so is the result; further arguments and errors are those of
     `pytensor.grad`. Raises TypeError for a complex cost.
     """
-    if isinstance(cost, ComplexOperators):
+    if isinstance(cost, ComplexVariable):
         raise TypeError(
             f"grad: cost must be a real scalar, got {cost}; take Z.real, abs(Z) or Z.norm() of it"
         )
     single = isinstance(wrt, Variable)
     variables = [wrt] if single else list(wrt)
-    found = pytensor.grad(cost, variables, **kwargs)
+    found: Any = pytensor.grad(cost, variables, **kwargs)
     results = [
-        mark(g) if isinstance(v, ComplexOperators) and g is not None else g
+        mark(g) if isinstance(v, ComplexVariable) and g is not None else g
         for v, g in zip(variables, found, strict=True)
     ]
     return results[0] if single else results
 
 
-def function(inputs, outputs=None, mode=None, updates=None, givens=None, **kwargs):
+def function(
+    inputs: Sequence[Any],
+    outputs: Any = None,
+    mode: Any = None,
+    updates: Any = None,
+    givens: Any = None,
+    **kwargs: Any,
+) -> Function:
     """Compile a graph, as `pytensor.function` does, for NumPy complex arrays.
 
     Where an input is a complex variable the compiled function takes a NumPy complex array of its
@@ -78,25 +95,25 @@ class Function:
         #: the function as PyTensor made it, on stacked storage
         self.compiled = compiled
         self._inputs = [
-            (v.name, str(v), v.type.ndim) if isinstance(v, ComplexOperators) else None
+            (v.name, str(v), v.type.ndim) if isinstance(v, ComplexVariable) else None
             for v in variables
         ]
         self._keys = list(outputs) if isinstance(outputs, Mapping) else None
         values = outputs if self._keys is None else outputs.values()
         self._single = not isinstance(values, Iterable) or isinstance(values, Variable)
         self._complex = [
-            isinstance(v, ComplexOperators) for v in ([values] if self._single else values)
+            isinstance(v, ComplexVariable) for v in ([values] if self._single else values)
         ]
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Values of the outputs."""
-        args = [
+        stored = [
             a if known is None else _stored(a, known)
             for a, known in zip(args, self._inputs, strict=False)
         ] + list(args[len(self._inputs) :])
         named = {known[0]: known for known in self._inputs if known and known[0]}
         kwargs = {k: _stored(v, named[k]) if k in named else v for k, v in kwargs.items()}
-        return self._values(self.compiled(*args, **kwargs))
+        return self._values(self.compiled(*stored, **kwargs))
 
     def _values(self, results):
         if self._single:
@@ -104,7 +121,7 @@ class Function:
         values = [_value(v, c) for v, c in zip(results, self._complex, strict=True)]
         return values if self._keys is None else dict(zip(self._keys, values, strict=True))
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         # Pickle and copy ask before there is anything to ask.
         if name.startswith("__") or "compiled" not in self.__dict__:
             raise AttributeError(name)

@@ -7,6 +7,7 @@ matrices ``(..., 2, m, n)``.
 import numpy as np
 import pytensor.tensor as pt
 from pytensor import config
+from pytensor.graph.basic import Variable
 
 FIELDS = ("complex", "real")
 REAL_DTYPES = ("float32", "float64")
@@ -88,6 +89,11 @@ def plane(a, index):
 def from_planes(re, im):
     """Stacked tensor of its planes."""
     return pt.stack([re, im], axis=plane_axis(re.type.ndim + 1))
+
+
+def is_complex(x):
+    """Whether x is a complex variable, a NumPy complex array or a Python complex number."""
+    return hasattr(x, "stacked") or (not isinstance(x, Variable) and np.iscomplexobj(x))
 
 
 def plain(x):

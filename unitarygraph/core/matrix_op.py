@@ -11,6 +11,7 @@ back by its real part when real; ``C`` a stacked complex matrix in both fields; 
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytensor.tensor as pt
@@ -100,6 +101,11 @@ class MatrixOp(Op):
     unread: tuple[str, ...] = ()
     # What a ValueError from `matrix` means, for backends that cannot pass its own message on.
     refusal: str = "an argument was refused"
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+            """One variable for one output, a list for several: PyTensor says so of neither."""
 
     def __init__(self, field="complex"):
         if field not in FIELDS:

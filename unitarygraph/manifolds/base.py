@@ -17,9 +17,9 @@ import pytensor.tensor as pt
 from pytensor import config
 from pytensor.graph.basic import Variable
 
-from unitarygraph.core.layout import REAL_DTYPES, from_complex, plain, to_complex
+from unitarygraph.core.layout import REAL_DTYPES, from_complex, is_complex, plain, to_complex
 from unitarygraph.stacked.algebra import algebra
-from unitarygraph.stacked.variables import is_complex, mark
+from unitarygraph.stacked.variables import mark
 
 #: methods whose result is a point or a vector, and those whose result is real numbers
 POINTS_AND_VECTORS = (

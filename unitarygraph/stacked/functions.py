@@ -13,10 +13,10 @@ import builtins
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.core.layout import as_stacked, checked_dtype, from_planes
+from unitarygraph.core.layout import as_stacked, checked_dtype, from_planes, is_complex
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.ops import HConj
-from unitarygraph.stacked.variables import ComplexVariable, is_complex, mark
+from unitarygraph.stacked.variables import ComplexVariable, mark
 
 Matrix = TensorVariable | ComplexVariable
 

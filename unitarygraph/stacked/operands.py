@@ -5,10 +5,12 @@ axes is real. One of three axes or more may be one stacked complex matrix or a b
 is refused unless ``field`` says which.
 """
 
+from typing import Any
+
 import pytensor.tensor as pt
 
-from unitarygraph.core.layout import FIELDS, from_complex, plain
-from unitarygraph.stacked.variables import ComplexOperators, is_complex, mark
+from unitarygraph.core.layout import FIELDS, from_complex, is_complex, plain
+from unitarygraph.stacked.variables import ComplexVariable, mark
 
 
 def operands(function, field=None, **values):
@@ -43,14 +45,14 @@ def field_of(function, field, values):
     return "real"
 
 
-def result(field, *values):
+def result(field: str, *values: Any) -> Any:
     """A function's results for its user: complex variables in the complex field."""
     values = tuple(mark(v) if field == "complex" else v for v in values)
     return values if len(values) > 1 else values[0]
 
 
 def _stored(function, name, value, field, among_complex):
-    if isinstance(value, ComplexOperators):
+    if isinstance(value, ComplexVariable):
         return plain(value)
     if is_complex(value):
         return pt.constant(from_complex(value))
