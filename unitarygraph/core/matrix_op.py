@@ -82,7 +82,11 @@ class MatrixOp(Op):
     Subclasses set ``title`` (the user's name of the function), ``arguments`` (the names of its
     inputs), ``signature`` and `matrix`, the computation for one matrix. All inputs have one dtype,
     float32 or float64, which the outputs follow. A matrix that holds NaN or an infinity gives NaN;
-    Ops that fill whole batches by arithmetic (`compute`) let it go where that takes it.
+    Ops that fill whole batches by arithmetic (`compute`, and ``entrywise`` of `array`) let it go
+    where that takes it.
+
+    Python's, C's and NUMBA's modes run `matrix` or `compute`; JAX and PyTorch run `array`, the same
+    computation for whole batches over their own functions, or say ``no_array``, why there is none.
     """
 
     __props__: tuple[str, ...] = ("field",)
@@ -100,6 +104,11 @@ class MatrixOp(Op):
     unread: tuple[str, ...] = ()
     # What a ValueError from `matrix` means, for backends that cannot pass its own message on.
     refusal: str = "an argument was refused"
+    # Whether in `array` a number that is not finite reaches only the entries that are made of it;
+    # else its whole matrix comes out as NaN.
+    entrywise: bool = False
+    # In place of `array`: why there is none.
+    no_array: str = ""
 
     def __init__(self, field="complex"):
         if field not in FIELDS:
@@ -109,6 +118,17 @@ class MatrixOp(Op):
     def matrix(self, *arrays):
         """Outputs for one matrix of each input (a tuple when there are several)."""
         raise NotImplementedError
+
+    def array(self, xp, *arrays):
+        """Outputs for arrays of matrices with equal batch axes, in the functions of a namespace.
+
+        ``xp`` has what ``jax.numpy`` and ``torch`` share (`unitarygraph.link.jax.namespace`); complex
+        matrices come and go as complex arrays. Nothing may depend on values but through ``xp``.
+        """
+        raise NotImplementedError
+
+    def refuses(self, xp, inputs, outputs):
+        """Which matrices of a batch `array` refuses for their values, ``(...)``; None: none ever."""
 
     @property
     def slots(self):

@@ -29,6 +29,10 @@ class DetPhase(MatrixOp):
         # A zero on the diagonal makes this 0 / 0.
         return np.angle((-1) ** swaps * np.prod(d / np.abs(d)))
 
+    def array(self, xp, a):
+        sign = xp.slogdet(a)[0]
+        return xp.where(xp.abs(sign) > 0, xp.angle(sign), float("nan"))
+
     def pullback(self, inputs, outputs, cotangents):
         return [pt.shape_padright(cotangents[0], 3) * slope(inputs[0])]
 

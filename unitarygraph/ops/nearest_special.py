@@ -31,6 +31,16 @@ class NearestSpecial(MatrixOp):
         turn = np.exp(1j * angles(s.astype("float64"), total)).astype(a.dtype)
         return product(w * turn, vh)
 
+    def array(self, xp, a):
+        w, s, vh = xp.svd(a)
+        total = -xp.angle(xp.slogdet(w @ vh)[0])
+        if self.field == "real":
+            last = xp.arange(s.shape[-1], like=s) == s.shape[-1] - 1
+            turn = xp.where(last, xp.cos(total)[..., None], 1.0)
+        else:
+            turn = xp.exp(1j * angles_of_all(xp, s, total))
+        return (w * turn[..., None, :]) @ vh
+
     def pullback(self, inputs, outputs, cotangents):
         why = "the nearest unitary matrix of determinant 1 is computed on values"
         return [grad_not_implemented(self, 0, inputs[0], why)]
@@ -60,3 +70,30 @@ def angles(s, total):
         else:
             high = middle
     return np.sign(total) * np.append(rest(high), high)
+
+
+def angles_of_all(xp, s, total):
+    """`angles` for arrays of s and of sums."""
+    ratio = xp.where(s > 0, s[..., -1:] / xp.where(s > 0, s, 1), 1)[..., :-1]
+
+    def all_of(t):
+        sines = ratio * xp.sin(t)[..., None]
+        return xp.concatenate([xp.arcsin(xp.where(sines > 1, 1, sines)), t[..., None]], -1)
+
+    def excess(t):
+        return xp.sum(all_of(t), -1) - goal
+
+    goal = xp.abs(total)
+    right = xp.zeros_like(goal) + np.pi / 2
+    within = (goal <= right) | (excess(right) >= 0)
+    high = xp.where(within & (goal > right), right, goal)
+    low = xp.where(within, 0 * right, right)
+
+    def halve(_, state):
+        low, high = state
+        middle = (low + high) / 2
+        below = excess(middle) < 0
+        return xp.where(below, middle, low), xp.where(below, high, middle)
+
+    _, high = xp.repeat(xp.zeros((), like=s) + 60, halve, (low, high))
+    return xp.sign(total)[..., None] * all_of(high)

@@ -1,5 +1,5 @@
 # ruff: noqa: F401 (the names are for the kernels)
-"""What the kernels of `unitarygraph.link.array` call, in JAX."""
+"""What the Ops' `array` and the kernels of `unitarygraph.link.array` call, in JAX."""
 
 import jax.numpy as jnp
 import jax.scipy.linalg

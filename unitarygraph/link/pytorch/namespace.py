@@ -1,5 +1,5 @@
 # ruff: noqa: F401 (the names are for the kernels)
-"""What the kernels of `unitarygraph.link.array` call, in PyTorch."""
+"""What the Ops' `array` and the kernels of `unitarygraph.link.array` call, in PyTorch."""
 
 import torch
 from torch import (
