@@ -4,6 +4,8 @@ What a user writes who follows CONTRIBUTING's recipe, in one file; no table insi
 line for it.
 """
 
+from importlib import import_module
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -73,6 +75,16 @@ def test_value_and_gradient_on_every_backend(mode, rng):
             got = algebra(field).to_numpy(np.asarray(results.pop(0)))
             np.testing.assert_allclose(got[:2], exact[:2], rtol=0, atol=100 * eps)
             assert np.isnan(got[2]).any()
+
+
+def test_an_op_may_use_all_that_the_two_libraries_share():
+    """No list of names inside the package has to grow with an Op."""
+    for backend, package in (("jax", "jax.numpy"), ("pytorch", "torch")):
+        library = pytest.importorskip(package)
+        namespace = import_module(f"unitarygraph.link.{backend}.namespace")
+        assert namespace.cosh is library.cosh
+        with pytest.raises(AttributeError, match="no_such_function"):
+            _ = namespace.no_such_function
 
 
 LAWS = {
