@@ -12,7 +12,7 @@ from oracles import complex_normal
 import unitarygraph as ug
 from unitarygraph.core.layout import plain
 from unitarygraph.ops.cayley import ShiftedSolve
-from unitarygraph.ops.det_phase import DetPhase
+from unitarygraph.ops.determinant import DetPhase
 from unitarygraph.ops.dft import DFT
 from unitarygraph.ops.expm.skew import ExpmSkew, SkewFrechet
 from unitarygraph.ops.lyapunov import Lyapunov

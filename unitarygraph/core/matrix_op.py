@@ -10,7 +10,7 @@ back by its real part when real; ``C`` a stacked complex matrix in both fields; 
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 
 import numpy as np
 import pytensor.tensor as pt
@@ -76,6 +76,19 @@ def parse_signature(signature, field):
     return slots(left), slots(right)
 
 
+def from_shapes(method):
+    """An Op's `infer_shape` of ``method(self, shapes)``, as all versions of PyTensor call it.
+
+    PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
+    """
+
+    @wraps(method)
+    def infer_shape(self, *args):
+        return method(self, args[-1])
+
+    return infer_shape
+
+
 class MatrixOp(Op):
     """An Op on matrices over a field, with leading batch axes that broadcast like NumPy's.
 
@@ -93,8 +106,10 @@ class MatrixOp(Op):
     title: str
     arguments: tuple[str, ...]
     signature: str
-    # Further conditions on the letters of the signature, as source, with their messages:
-    # (("m >= n", "A must have at least as many rows as columns"),).
+    # Further conditions on the letters of the signature, with their messages:
+    # (("m >= n", "A must have at least as many rows as columns"),). Each is Python's source of
+    # comparisons of whole numbers and nothing else: `_bind` evaluates it where all lengths are known,
+    # and numba's adapter writes it into the function that it compiles.
     conditions: tuple[tuple[str, str], ...] = ()
     # Names of the outputs where some are internal, and the inputs and outputs that are: values that
     # travel from an Op to its derivatives (eigenvectors, say) and carry no gradient.
@@ -240,9 +255,8 @@ class MatrixOp(Op):
             for slot, out, value in zip(slots_out, outputs, values, strict=True):
                 slot.store(out[(*index, ...)], value)
 
-    def infer_shape(self, *args):
-        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
-        shapes = args[-1]
+    @from_shapes
+    def infer_shape(self, shapes):
         slots_in, slots_out = self.slots
         length = {}
         for slot, shape in zip(slots_in, shapes, strict=True):

@@ -30,7 +30,7 @@ NOT_SKEW = "A must be skew-Hermitian when skew_hermitian=True: A + A^H is not ze
 class ExpmSkew(MatrixOp):
     """(exp A, w, V^H) of the skew-Hermitian part of A; only exp A carries gradients.
 
-    V is unitary and diagonalises A with eigenvalues i w. In the real field V is orthogonal and
+    V is unitary and diagonalizes A with eigenvalues i w. In the real field V is orthogonal and
     :math:`V^T A V = [[0, S], [-S^T, 0]]`, S (ceil(n/2), floor(n/2)) diagonal, w the diagonal of S for
     each column of V (0 for the one that is left over if n is odd). Backends may fill w and V^H as
     suits their `SkewFrechet`.

@@ -1,19 +1,60 @@
-"""Nearest unitary matrix of determinant 1."""
+"""What makes a unitary matrix special: the argument of its determinant, and the nearest one with 1."""
 
 import numpy as np
+import pytensor.tensor as pt
 import scipy.linalg
 from pytensor.gradient import grad_not_implemented
 
-from unitarygraph.core.blas import product
+from unitarygraph.core.blas import lapack_function, product
 from unitarygraph.core.lapack import thin_svd
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.stacked.algebra import algebra
+
+
+class DetPhase(MatrixOp):
+    r"""arg det A in :math:`(-\pi, \pi]`, ``(..., 2, n, n) -> (...)``; NaN when A is singular.
+
+    :math:`d \arg\det A = \mathrm{Im}\,\mathrm{tr}(A^{-1} dA)`, so the adjoint is
+    :math:`\bar A = \bar\varphi\, i A^{-H}`. Source: Magnus and Neudecker, Matrix Differential
+    Calculus, section 8.3, taken in the imaginary part.
+    """
+
+    title = "arg det"
+    arguments = ("A",)
+    signature = "C(n,n)->R()"
+
+    def matrix(self, a):
+        if not a.size:
+            return 0.0
+        lu, pivots, _ = lapack_function("getrf", a.dtype.name)(a)
+        d = np.diagonal(lu)
+        swaps = np.count_nonzero(pivots != np.arange(len(pivots)))
+        # A zero on the diagonal makes this 0 / 0.
+        return np.angle((-1) ** swaps * np.prod(d / np.abs(d)))
+
+    def array(self, xp, a):
+        sign = xp.slogdet(a)[0]
+        return xp.where(xp.abs(sign) > 0, xp.angle(sign), float("nan"))
+
+    def pullback(self, inputs, outputs, cotangents):
+        return [pt.shape_padright(cotangents[0], 3) * slope_of_phase(inputs[0])]
+
+    def pushforward(self, inputs, outputs, tangents):
+        return [algebra("complex").inner(slope_of_phase(inputs[0]), tangents[0])]
+
+
+def slope_of_phase(a):
+    """i A^{-H}, stacked, i the imaginary unit."""
+    matrices = algebra("complex")
+    inverse = matrices.solve(matrices.hconj(a), matrices.eye_like(a) + pt.zeros_like(a))
+    return pt.stack([-inverse[..., 1, :, :], inverse[..., 0, :, :]], axis=-3)
 
 
 class NearestSpecial(MatrixOp):
     r"""Matrix X with :math:`X^H X = I`, det X = 1 and the smallest distance to A, on values.
 
     With :math:`A = W \mathrm{diag}(s) V^H` it is :math:`W \mathrm{diag}(e^{i\theta}) V^H`, where the
-    angles maximise :math:`\sum s_j \cos\theta_j` subject to their sum: all
+    angles maximize :math:`\sum s_j \cos\theta_j` subject to their sum: all
     :math:`s_j \sin\theta_j` are equal. In the real field the sign of the column of the smallest s
     makes the determinant 1. Source: Kabsch (1978) in the real field.
     """
@@ -47,7 +88,7 @@ class NearestSpecial(MatrixOp):
 
 
 def angles(s, total):
-    r"""Angles with the given sum in [-pi, pi] that maximise the sum of s cos(angle), s descending.
+    r"""Angles with the given sum in [-pi, pi] that maximize the sum of s cos(angle), s descending.
 
     With t the angle of the smallest s the others are :math:`\arcsin(s_{min} \sin t / s_j)`; their
     sum less the total changes sign between t = 0 and t = total.
