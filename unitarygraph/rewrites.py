@@ -25,8 +25,8 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_specialize
 
 from unitarygraph.ops.cayley import Cayley
-from unitarygraph.ops.expm_path import ExpmPath
-from unitarygraph.ops.expm_skew import ExpmSkew, SkewFrechet
+from unitarygraph.ops.expm.path import ExpmPath
+from unitarygraph.ops.expm.skew import ExpmSkew, SkewFrechet
 from unitarygraph.ops.logm import Logm
 from unitarygraph.ops.newton_schulz import NewtonSchulz
 from unitarygraph.ops.polar import Polar

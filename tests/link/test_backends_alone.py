@@ -1,10 +1,14 @@
 """Graphs of PyTensor alone are what they were: loading our kernels changes no value and no dtype."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import unitarygraph
 
 JAX = """
 import json, sys
@@ -70,3 +74,18 @@ def test_a_sum_that_ends_in_its_dtype_is_pytensors_own():
         node = pt.sum(pt.vector(dtype=dtype)).owner
         made = jax_funcify(node.op, node=node)
         assert made.__module__.startswith("pytensor.") == own
+
+
+def test_the_cache_knows_every_source_of_a_kernel(tmp_path):
+    """Also those in rooms below the folders: numba would else run an old kernel from the disk."""
+    pytest.importorskip("numba")
+    from unitarygraph.link.numba.cache import CACHE_VERSION, digest_of
+
+    root = tmp_path / "unitarygraph"
+    shutil.copytree(Path(unitarygraph.__file__).parent, root)
+    assert digest_of(root) == CACHE_VERSION
+    for name in ("core/blas.py", "ops/qr.py", "ops/expm/taylor.py", "link/numba/matrix_op.py"):
+        before = digest_of(root)
+        with (root / name).open("a") as file:
+            file.write("# changed\n")
+        assert digest_of(root) != before, name

@@ -25,7 +25,7 @@ from unitarygraph.manifolds import (
     Unitary,
 )
 from unitarygraph.manifolds.base import evaluate
-from unitarygraph.ops.nearest_special import angles
+from unitarygraph.ops.determinant import angles
 
 pytestmark = [pytest.mark.filterwarnings(line) for line in THIRD_PARTY]
 DTYPES = ("float64", "float32")

@@ -12,9 +12,9 @@ from oracles import complex_normal
 import unitarygraph as ug
 from unitarygraph.core.layout import plain
 from unitarygraph.ops.cayley import ShiftedSolve
-from unitarygraph.ops.det_phase import DetPhase
+from unitarygraph.ops.determinant import DetPhase
 from unitarygraph.ops.dft import DFT
-from unitarygraph.ops.expm_skew import ExpmSkew, SkewFrechet
+from unitarygraph.ops.expm.skew import ExpmSkew, SkewFrechet
 from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.positive import PositiveGuard, PositiveLog, PositiveRoot

@@ -8,8 +8,8 @@ import pytest
 import scipy.linalg
 from oracles import complex_normal
 
-from unitarygraph.ops import expm_taylor
-from unitarygraph.ops.expm_taylor import LIMITS, POLYNOMIALS, path_exponential
+from unitarygraph.ops.expm import taylor
+from unitarygraph.ops.expm.taylor import LIMITS, POLYNOMIALS, path_exponential
 
 DTYPES = ["float32", "float64"]
 
@@ -34,7 +34,7 @@ def test_polynomials_are_taylors(degree):
     polynomial = POLYNOMIALS[degree]
     shift = np.eye(25, k=1)
     powers = np.stack([np.linalg.matrix_power(shift, p) for p in polynomial.powers])[:, None]
-    value = expm_taylor.evaluate(polynomial, powers, 0, 0)[0]
+    value = taylor.evaluate(polynomial, powers, 0, 0)[0]
     expected = [1 / factorial(p) if p <= degree else 0 for p in range(25)]
     np.testing.assert_allclose(value[0], expected, rtol=3e-15, atol=3e-18)
 
@@ -105,13 +105,13 @@ def test_scaling_by_the_norm_that_counts(dtype, rng, monkeypatch):
     a = a if dtype.startswith("complex") else np.sqrt(2) * a.real
     a = (a / np.sqrt(2 * n)).astype(dtype)
     products = []
-    multiply = expm_taylor.multiply
+    multiply = taylor.multiply
 
     def counted(*args, **how):
         products.append(multiply(*args, **how))
         return products[-1]
 
-    monkeypatch.setattr(expm_taylor, "multiply", counted)
+    monkeypatch.setattr(taylor, "multiply", counted)
     reference = scipy.linalg.expm(a.astype(complex))
     assert error(path_exponential(a, ()), reference) < 50 * np.finfo(dtype).eps
     # Degree 18, and one squaring in double precision.

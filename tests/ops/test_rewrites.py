@@ -11,8 +11,8 @@ import unitarygraph as ug
 from unitarygraph import stacked
 from unitarygraph.core.layout import plain
 from unitarygraph.core.matrix_op import MatrixOp
-from unitarygraph.ops.expm_path import ExpmPath
-from unitarygraph.ops.expm_skew import ExpmSkew, SkewFrechet
+from unitarygraph.ops.expm.path import ExpmPath
+from unitarygraph.ops.expm.skew import ExpmSkew, SkewFrechet
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.ops import MatMul
 

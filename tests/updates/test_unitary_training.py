@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from unitarygraph import stacked, updates
 from unitarygraph.checks import check_gradient, unitarity
 from unitarygraph.manifolds import Unitary
-from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.ops.recurrence import recurrence
 from unitarygraph.parameter import parameter
 
@@ -110,7 +110,7 @@ def test_the_users_formula_is_ours():
     a = stacked.matmul(stacked.hconj(x), u)
     s = stacked.matmul(stacked.hconj(u), u)
     eye = stacked.eye(UNITS, "float64")
-    middle = expm(stacked.block([[a, -s], [eye, a]]), skew_hermitian=False)
-    last = stacked.block([[expm(-a, skew_hermitian=False)], [pt.zeros_like(a)]])
+    middle = expm(stacked.block([[a, -s], [eye, a]]), False, "complex")
+    last = stacked.block([[expm(-a, False, "complex")], [pt.zeros_like(a)]])
     theirs = stacked.matmul(stacked.concatenate([x, u], axis=1), middle, last)
     np.testing.assert_allclose(evaluate(Unitary().exp(x, u)), evaluate(theirs), atol=1e-12)

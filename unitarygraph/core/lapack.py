@@ -102,6 +102,6 @@ def right_singular(a):
     found = well_conditioned_gram(a)
     if found is None:
         return None
-    # As in `unitarygraph.ops.expm_skew_complex`: eigenvectors come as V^H, row-major.
+    # As in `unitarygraph.ops.expm.skew`: eigenvectors come as V^H, row-major.
     w, x = scipy.linalg.eigh(found[0].T, driver="evd", check_finite=False, overwrite_a=True)
     return np.sqrt(w), x.T

@@ -10,7 +10,7 @@ back by its real part when real; ``C`` a stacked complex matrix in both fields; 
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,21 +77,40 @@ def parse_signature(signature, field):
     return slots(left), slots(right)
 
 
+def from_shapes(method):
+    """An Op's `infer_shape` of ``method(self, shapes)``, as all versions of PyTensor call it.
+
+    PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
+    """
+
+    @wraps(method)
+    def infer_shape(self, *args):
+        return method(self, args[-1])
+
+    return infer_shape
+
+
 class MatrixOp(Op):
     """An Op on matrices over a field, with leading batch axes that broadcast like NumPy's.
 
     Subclasses set ``title`` (the user's name of the function), ``arguments`` (the names of its
     inputs), ``signature`` and `matrix`, the computation for one matrix. All inputs have one dtype,
     float32 or float64, which the outputs follow. A matrix that holds NaN or an infinity gives NaN;
-    Ops that fill whole batches by arithmetic (`compute`) let it go where that takes it.
+    Ops that fill whole batches by arithmetic (`compute`, and ``entrywise`` of `array`) let it go
+    where that takes it.
+
+    Python's, C's and NUMBA's modes run `matrix` or `compute`; JAX and PyTorch run `array`, the same
+    computation for whole batches over their own functions, or say ``no_array``, why there is none.
     """
 
     __props__: tuple[str, ...] = ("field",)
     title: str
     arguments: tuple[str, ...]
     signature: str
-    # Further conditions on the letters of the signature, as source, with their messages:
-    # (("m >= n", "A must have at least as many rows as columns"),).
+    # Further conditions on the letters of the signature, with their messages:
+    # (("m >= n", "A must have at least as many rows as columns"),). Each is Python's source of
+    # comparisons of whole numbers and nothing else: `_bind` evaluates it where all lengths are known,
+    # and numba's adapter writes it into the function that it compiles.
     conditions: tuple[tuple[str, str], ...] = ()
     # Names of the outputs where some are internal, and the inputs and outputs that are: values that
     # travel from an Op to its derivatives (eigenvectors, say) and carry no gradient.
@@ -101,6 +120,11 @@ class MatrixOp(Op):
     unread: tuple[str, ...] = ()
     # What a ValueError from `matrix` means, for backends that cannot pass its own message on.
     refusal: str = "an argument was refused"
+    # Whether in `array` a number that is not finite reaches only the entries that are made of it;
+    # else its whole matrix comes out as NaN.
+    entrywise: bool = False
+    # In place of `array`: why there is none.
+    no_array: str = ""
 
     if TYPE_CHECKING:
 
@@ -115,6 +139,17 @@ class MatrixOp(Op):
     def matrix(self, *arrays):
         """Outputs for one matrix of each input (a tuple when there are several)."""
         raise NotImplementedError
+
+    def array(self, xp, *arrays):
+        """Outputs for arrays of matrices with equal batch axes, in the functions of a namespace.
+
+        ``xp`` has what ``jax.numpy`` and ``torch`` share (`unitarygraph.link.jax.namespace`); complex
+        matrices come and go as complex arrays. Nothing may depend on values but through ``xp``.
+        """
+        raise NotImplementedError
+
+    def refuses(self, xp, inputs, outputs):
+        """Which matrices of a batch `array` refuses for their values, ``(...)``; None: none ever."""
 
     @property
     def slots(self):
@@ -226,9 +261,8 @@ class MatrixOp(Op):
             for slot, out, value in zip(slots_out, outputs, values, strict=True):
                 slot.store(out[(*index, ...)], value)
 
-    def infer_shape(self, *args):
-        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
-        shapes = args[-1]
+    @from_shapes
+    def infer_shape(self, shapes):
         slots_in, slots_out = self.slots
         length = {}
         for slot, shape in zip(slots_in, shapes, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 
 from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.manifolds.hermitian import Hermitian
-from unitarygraph.ops.expm_path import ExpmPath
+from unitarygraph.ops.expm.path import ExpmPath
 from unitarygraph.ops.positive import NearestPositive, PositiveGuard, PositiveLog, PositiveRoot
 
 

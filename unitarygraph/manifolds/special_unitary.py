@@ -10,8 +10,7 @@ import pytensor.tensor as pt
 from unitarygraph.manifolds import unitary
 from unitarygraph.manifolds.base import Retraction
 from unitarygraph.manifolds.unitary import Unitary
-from unitarygraph.ops.det_phase import DetPhase
-from unitarygraph.ops.nearest_special import NearestSpecial
+from unitarygraph.ops.determinant import DetPhase, NearestSpecial
 
 
 def trace_phase(omega):

@@ -10,8 +10,8 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from unitarygraph.manifolds import unitary
-from unitarygraph.ops.expm_path import ExpmPath
-from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.ops.expm.path import ExpmPath
+from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.ops.newton_schulz import NewtonSchulz
 from unitarygraph.ops.polar import Polar
 

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
 from unitarygraph.ops.cayley import ShiftedSolve
-from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.ops.logm import Logm
 from unitarygraph.ops.newton_schulz import NewtonSchulz
 from unitarygraph.ops.polar import Polar

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unitarygraph.core.array import solution
 from unitarygraph.core.lapack import LU
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
@@ -20,6 +21,9 @@ class ShiftedSolve(MatrixOp):
 
     def matrix(self, a, b):
         return LU(np.eye(len(a), dtype=a.dtype) - a * a.real.dtype.type(0.5)).solve(b)
+
+    def array(self, xp, a, b):
+        return solution(xp, xp.eye_like(a) - a * 0.5, b)
 
     def pullback(self, inputs, outputs, cotangents):
         matrices = algebra(self.field)
@@ -51,6 +55,10 @@ class Cayley(MatrixOp):
         identity = np.eye(len(a), dtype=a.dtype)
         a = a * a.real.dtype.type(0.5)
         return LU(identity - a).solve(identity + a)
+
+    def array(self, xp, a):
+        identity, a = xp.eye_like(a), a * 0.5
+        return solution(xp, identity - a, identity + a)
 
     def pullback(self, inputs, outputs, cotangents):
         matrices = algebra(self.field)

@@ -17,6 +17,7 @@ class DFT(MatrixOp):
     title = "dft"
     arguments = ("h",)
     signature = "F(b,n)->F(b,n)"
+    entrywise = True
 
     def __init__(self, field="complex", inverse=False):
         if field != "complex":
@@ -31,6 +32,9 @@ class DFT(MatrixOp):
         z = transform(to_complex(inputs[0]), norm="ortho", overwrite_x=True)
         np.copyto(outputs[0][..., 0, :, :], z.real)
         np.copyto(outputs[0][..., 1, :, :], z.imag)
+
+    def array(self, xp, h):
+        return (xp.ifft if self.inverse else xp.fft)(h, norm="ortho")
 
     def pullback(self, inputs, outputs, cotangents):
         return [DFT(self.field, not self.inverse)(cotangents[0])]

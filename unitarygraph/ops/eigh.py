@@ -4,6 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 import scipy.linalg
 
+from unitarygraph.core.array import beyond_rounding, hconj, hermitian
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
@@ -27,6 +28,10 @@ class PivotMask(MatrixOp):
         mask = np.zeros(v.shape, v.real.dtype)
         mask[pivots(np.abs(v)), np.arange(len(v))] = 1
         return mask
+
+    def array(self, xp, v):
+        size = xp.abs(v)
+        return xp.where(at_pivots(xp, size), xp.ones_like(size), 0)
 
     def pullback(self, inputs, outputs, cotangents):
         return [sum_or_disconnected([])]
@@ -67,6 +72,18 @@ class Eigh(MatrixOp):
         v[pivot, columns] = size[pivot, columns]
         return w, v
 
+    def array(self, xp, a):
+        w, v = xp.eigh(hermitian(xp, a))
+        size = xp.abs(v)
+        pivot = at_pivots(xp, size)
+        entry = xp.sum(xp.where(pivot, v, 0), -2)
+        v = v * xp.conj(entry / xp.abs(entry))[..., None, :]
+        return w, xp.where(pivot, xp.as_type_of(size, v), v)
+
+    def refuses(self, xp, inputs, outputs):
+        (a,) = inputs
+        return beyond_rounding(xp, a, a - hconj(xp, a))
+
     def pullback(self, inputs, outputs, cotangents):
         w, v = outputs
         w_bar, v_bar = cotangents
@@ -106,6 +123,13 @@ class Eigh(MatrixOp):
 def pivots(size):
     """Row of the largest entry of each column, the first of those that are equal to rounding."""
     return np.argmax(size >= size.max(axis=0) * (1 - 100 * np.finfo(size.dtype).eps), axis=0)
+
+
+def at_pivots(xp, size):
+    """True where `pivots` finds the entry, for arrays of matrices."""
+    largest = xp.amax(size, -2)[..., None, :]
+    row = xp.first_true(size >= largest * (1 - 100 * xp.eps(size)), -2)
+    return xp.arange(size.shape[-2], like=row)[:, None] == row[..., None, :]
 
 
 def inverse_gaps(w):

@@ -16,6 +16,7 @@ class LogSoftmax(MatrixOp):
     title = "log_softmax"
     arguments = ("x",)
     signature = "R(c)->R(c)"
+    entrywise = True
 
     def compute(self, inputs, outputs):
         # Classes first: they are few, and the long axes are those to run along.
@@ -24,6 +25,10 @@ class LogSoftmax(MatrixOp):
             x -= x.max(axis=0)
             x -= np.log(np.exp(x).sum(axis=0))
             outputs[0][...] = np.moveaxis(x, 0, -1)
+
+    def array(self, xp, x):
+        x = x - xp.amax(x, -1)[..., None]
+        return x - xp.log(xp.sum(xp.exp(x), -1))[..., None]
 
     def pullback(self, inputs, outputs, cotangents):
         return [LogSoftmaxGrad(self.field)(outputs[0], cotangents[0])]
@@ -39,6 +44,7 @@ class LogSoftmaxGrad(MatrixOp):
     title = "log_softmax"
     arguments = ("y", "y_bar")
     signature = "R(c),R(c)->R(c)"
+    entrywise = True
 
     def compute(self, inputs, outputs):
         y, y_bar = (np.moveaxis(a, -1, 0) for a in inputs)
@@ -47,6 +53,9 @@ class LogSoftmaxGrad(MatrixOp):
         x_bar *= y_bar.copy().sum(axis=0)
         outputs[0][...] = inputs[1]
         outputs[0][...] -= np.moveaxis(x_bar, 0, -1)
+
+    def array(self, xp, y, y_bar):
+        return y_bar - xp.exp(y) * xp.sum(y_bar, -1)[..., None]
 
     def pullback(self, inputs, outputs, cotangents):
         y, y_bar = inputs

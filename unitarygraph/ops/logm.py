@@ -12,14 +12,23 @@ come from :math:`L_{\exp}(\log U, L_{\log}(U, E)) = E`. Source: Higham, Function
 chapter 11 and theorem 3.11.
 """
 
+from math import pi
+
 import numpy as np
 import scipy.linalg
 
+from unitarygraph.core.array import between, hconj
 from unitarygraph.core.blas import hconj_product, product, product_hconj
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
-from unitarygraph.ops.expm_path import ExpmPath
-from unitarygraph.ops.newton_schulz import NewtonSchulz, NewtonSchulzDerivative, step
+from unitarygraph.ops.expm.path import ExpmPath
+from unitarygraph.ops.expm.skew import phases, sinc_of_differences
+from unitarygraph.ops.newton_schulz import (
+    NewtonSchulz,
+    NewtonSchulzDerivative,
+    step,
+    steps,
+)
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
 
@@ -55,6 +64,23 @@ class Logm(MatrixOp):
             raise ValueError(f"logm: {REFUSED}; got one at exp({w[np.abs(w).argmax()]:.6g} i)")
         x = product_hconj(q * (1j * w).astype(u.dtype), q)
         return (x - x.conj().T) * u.real.dtype.type(0.5), w, q
+
+    def array(self, xp, u):
+        # LAPACK makes eigenvectors as Q X with the Schur vectors Q and a triangular X, so that their
+        # QR decomposition gives Q back, also where eigenvalues coincide.
+        near = steps(xp, u)
+        q, _ = xp.qr(xp.eigenvectors(near))
+        w = xp.angle(xp.diagonal(between(xp, hconj(xp, q), near)))
+        x = (q * (1j * w)[..., None, :]) @ hconj(xp, q)
+        return (x - hconj(xp, x)) * 0.5, w, q
+
+    def refuses(self, xp, inputs, outputs):
+        (u,), (_, w, _) = inputs, outputs
+        deviation = xp.amax(xp.abs(hconj(xp, u) @ u - xp.eye_like(u)), (-2, -1))
+        refused = deviation > xp.eps(w) ** 0.25
+        if self.field == "real":
+            refused = refused | (pi - xp.amax(xp.abs(w), -1) < 10 * xp.eps(w) * w.shape[-1])
+        return refused
 
     def pullback(self, inputs, outputs, cotangents):
         x, w, q = outputs
@@ -96,6 +122,11 @@ class LogmFrechet(MatrixOp):
         m *= phase[:, None] * phase
         m /= np.sinc((w[:, None] - w) / w.dtype.type(2 * np.pi))
         return product_hconj(product(q, m), q)
+
+    def array(self, xp, u, x, w, q, e):
+        m = between(xp, hconj(xp, q), e)
+        m = m * phases(xp, w, 0.5j if self.adjoint else -0.5j) / sinc_of_differences(xp, w)
+        return between(xp, q, m)
 
     def of(self, adjoint):
         """L_log or its adjoint."""

@@ -1,5 +1,6 @@
 """Lyapunov equation with a Hermitian positive definite matrix, solved in its eigenbasis."""
 
+from unitarygraph.core.array import between, hconj
 from unitarygraph.core.blas import hconj_product, product, product_hconj
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
@@ -22,6 +23,10 @@ class Lyapunov(MatrixOp):
     def matrix(self, p, w, v, c):
         m = product(hconj_product(v, c), v) / (w[:, None] + w)
         return product_hconj(product(v, m), v)
+
+    def array(self, xp, p, w, v, c):
+        sums = w[..., :, None] + w[..., None, :]
+        return between(xp, v, between(xp, hconj(xp, v), c) / sums)
 
     def pullback(self, inputs, outputs, cotangents):
         p, w, v, _ = inputs

@@ -8,6 +8,7 @@ from itertools import permutations
 
 import numpy as np
 
+from unitarygraph.core.array import hconj
 from unitarygraph.core.blas import hconj_product, product
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
@@ -33,6 +34,9 @@ class NewtonSchulz(MatrixOp):
 
     def matrix(self, x):
         return step(x)
+
+    def array(self, xp, x):
+        return steps(xp, x)
 
     def pullback(self, inputs, outputs, cotangents):
         (x,) = inputs
@@ -64,6 +68,11 @@ class NewtonSchulzDerivative(MatrixOp):
         inside = hconj_product(x, e)
         half = x.dtype.type(0.5)
         return e - half * (product(e, gram) + product(x, inside + inside.conj().T))
+
+    def array(self, xp, x, e):
+        gram, inside = hconj(xp, x) @ x, hconj(xp, x) @ e
+        around = e @ (gram - xp.eye_like(gram)) + x @ (inside + hconj(xp, inside))
+        return e - 0.5 * around
 
     def pullback(self, inputs, outputs, cotangents):
         (g,) = cotangents
@@ -109,3 +118,9 @@ def step(x):
     # From the deviation, so that a small one keeps its digits.
     gram = hconj_product(x, x) - np.eye(x.shape[1], dtype=x.dtype)
     return x - x.dtype.type(0.5) * product(x, gram)
+
+
+def steps(xp, x):
+    """The steps for an array of matrices, likewise."""
+    gram = hconj(xp, x) @ x
+    return x - 0.5 * (x @ (gram - xp.eye_like(gram)))

@@ -1,5 +1,6 @@
 """Polar decomposition, A = U P."""
 
+from unitarygraph.core.array import hconj, hermitian
 from unitarygraph.core.blas import hconj_product, product
 from unitarygraph.core.lapack import right_singular, thin_svd
 from unitarygraph.core.matrix_op import MatrixOp
@@ -38,6 +39,11 @@ class Polar(MatrixOp):
             u = product(a, hconj_product(vh, vh / s[:, None]))
         p = hconj_product(vh, s[:, None] * vh)
         return u, (p + p.conj().T) / 2, s, vh.conj().T
+
+    def array(self, xp, a):
+        w, s, vh = xp.svd(a)
+        v = hconj(xp, vh)
+        return w @ vh, hermitian(xp, (v * s[..., None, :]) @ vh), s, v
 
     def pullback(self, inputs, outputs, cotangents):
         u, p, s, v = outputs

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.linalg
 from pytensor.gradient import grad_not_implemented
 
+from unitarygraph.core.array import between, hconj, hermitian
 from unitarygraph.core.blas import hconj_product, lapack_function, product, product_hconj
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import sum_or_disconnected
@@ -28,6 +29,11 @@ class PositiveRoot(MatrixOp):
         w, v = positive_eigh(a)
         s = np.sqrt(w)
         return product_hconj(v * s, v), s, v
+
+    def array(self, xp, a):
+        w, v = positive_eighs(xp, a)
+        s = xp.sqrt(w)
+        return (v * s[..., None, :]) @ hconj(xp, v), s, v
 
     def pullback(self, inputs, outputs, cotangents):
         return [self._derivative(outputs, cotangents[0])]
@@ -56,6 +62,10 @@ class PositiveLog(MatrixOp):
     def matrix(self, a):
         w, v = positive_eigh(a)
         return product_hconj(v * np.log(w), v), w, v
+
+    def array(self, xp, a):
+        w, v = positive_eighs(xp, a)
+        return (v * xp.log(w)[..., None, :]) @ hconj(xp, v), w, v
 
     def pullback(self, inputs, outputs, cotangents):
         return [self._derivative(outputs, cotangents[0])]
@@ -89,6 +99,14 @@ class PositiveLogDerivative(MatrixOp):
         m = product(hconj_product(v, e), v) * (2 * ratio / total).astype(w.dtype)
         return product_hconj(product(v, m), v)
 
+    def array(self, xp, w, v, e):
+        total = w[..., :, None] + w[..., None, :]
+        t = (w[..., :, None] - w[..., None, :]) / total
+        small = xp.abs(t) < 1e-4
+        safe = xp.where(small, 0.5, t)
+        ratio = xp.where(small, 1 + t * t / 3, xp.arctanh(safe) / safe)
+        return between(xp, v, between(xp, hconj(xp, v), e) * (2 * ratio / total))
+
     def pullback(self, inputs, outputs, cotangents):
         w, v, _ = inputs
         why = "second derivatives of the logarithm of positive definite matrices"
@@ -110,6 +128,11 @@ class PositiveGuard(MatrixOp):
         a = hermitian_part(a)
         _, info = lapack_function("potrf", a.dtype.name)(a)
         return a if info == 0 else np.nan
+
+    def array(self, xp, a):
+        a = hermitian(xp, a)
+        lowest = xp.eigh(a)[0][..., :1, None]
+        return xp.where(lowest > 0, a, float("nan"))
 
     def pullback(self, inputs, outputs, cotangents):
         return [algebra(self.field).hermitian(cotangents[0])]
@@ -133,6 +156,13 @@ class NearestPositive(MatrixOp):
             return a
         return hermitian_part(product_hconj(v * np.maximum(w, lowest), v))
 
+    def array(self, xp, a):
+        a = hermitian(xp, a)
+        w, v = xp.eigh(a)
+        lowest = xp.eps(w) ** 0.5 * xp.amax(xp.abs(w), -1)[..., None]
+        raised = (v * xp.where(w > lowest, w, lowest)[..., None, :]) @ hconj(xp, v)
+        return xp.where((w >= lowest)[..., :1, None], a, hermitian(xp, raised))
+
     def pullback(self, inputs, outputs, cotangents):
         why = "the nearest positive definite matrix is computed on values"
         return [grad_not_implemented(self, 0, inputs[0], why)]
@@ -142,6 +172,12 @@ def positive_eigh(a):
     """Eigenvalues and vectors of the Hermitian part of A, the values NaN unless all are positive."""
     w, v = eigh(hermitian_part(a))
     return (w if w[0] > 0 else np.full_like(w, np.nan)), v
+
+
+def positive_eighs(xp, a):
+    """`positive_eigh` for an array of matrices."""
+    w, v = xp.eigh(hermitian(xp, a))
+    return xp.where(w[..., :1] > 0, w, float("nan")), v
 
 
 def eigh(a):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unitarygraph.core.array import hconj, on_diagonal
 from unitarygraph.core.lapack import cholesky_qr, thin_qr
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
@@ -31,6 +32,14 @@ class LowerHermitian(MatrixOp):
             return np.tril(m + m.conj().T, -1) + diagonal
         lower = np.tril(m, -1)
         return lower + lower.conj().T + diagonal
+
+    def array(self, xp, m):
+        if self.adjoint:
+            lower = xp.tril(m + hconj(xp, m), -1)
+        else:
+            lower = xp.tril(m, -1)
+            lower = lower + hconj(xp, lower)
+        return on_diagonal(xp, lower, xp.real(xp.diagonal(m)))
 
     def pullback(self, inputs, outputs, cotangents):
         return [LowerHermitian(self.field, not self.adjoint)(cotangents[0])]
@@ -67,6 +76,14 @@ class QR(MatrixOp):
         index = np.arange(len(size))
         r[index, index] = size
         return q * phase, r
+
+    def array(self, xp, a):
+        q, r = xp.qr(a)
+        d = xp.diagonal(r)
+        size = xp.abs(d)
+        phase = xp.where(size > 0, d / xp.where(size > 0, size, 1), 1)
+        r = xp.conj(phase)[..., :, None] * r
+        return q * phase[..., None, :], on_diagonal(xp, r, size)
 
     def pullback(self, inputs, outputs, cotangents):
         q, r = outputs

@@ -18,6 +18,7 @@ class RotationsOp(MatrixOp):
 
     __props__ = ("field", "style")
     title = "rotations"
+    entrywise = True
 
     def __init__(self, field="complex", style="tunable"):
         if style not in STYLES:

@@ -27,6 +27,7 @@ class StiefelLog(MatrixOp):
     arguments = ("X", "Y")
     signature = "F(n,p),F(n,p)->F(n,p)"
     conditions = (("n >= p", "X must have at least as many rows as columns"),)
+    no_array = "the logarithm of Stiefel manifolds is an iteration on values, of unknown length"
 
     def matrix(self, x, y):
         return stiefel_log(x, y)

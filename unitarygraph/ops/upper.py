@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unitarygraph.core.array import on_diagonal
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
@@ -23,6 +24,12 @@ class UpperPart(MatrixOp):
             index = np.arange(a.shape[0])
             upper[index, index] = a[index, index].imag * a.dtype.type(0.5j)
         return upper
+
+    def array(self, xp, a):
+        upper = xp.triu(a, 1)
+        if self.field == "real":
+            return upper
+        return on_diagonal(xp, upper, xp.imag(xp.diagonal(a)) * 0.5j)
 
     def pullback(self, inputs, outputs, cotangents):
         return [self(cotangents[0])]

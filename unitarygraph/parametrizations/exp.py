@@ -1,6 +1,6 @@
 """Unitary matrices as exponentials of skew-Hermitian ones."""
 
-from unitarygraph.ops.expm_skew import ExpmSkew, skew_exponential
+from unitarygraph.ops.expm.skew import ExpmSkew, skew_exponential
 from unitarygraph.parametrizations.inverse import unitary_logarithm
 from unitarygraph.parametrizations.skew import SkewParametrization
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unitarygraph.ops.expm_skew import skew_exponential
+from unitarygraph.ops.expm.skew import skew_exponential
 from unitarygraph.parametrizations.fourier_reflection import FourierReflection
 from unitarygraph.parametrizations.initializers import (
     SKEW_INITIALIZERS,

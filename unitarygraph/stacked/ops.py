@@ -7,6 +7,7 @@ values to rewrites.
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.core import array
 from unitarygraph.core.blas import SMALL, frobenius_norm, hconj_product, product, product_hconj
 from unitarygraph.core.lapack import LU, triangular_solve
 from unitarygraph.core.layout import from_planes, plane, plane_axis, to_complex
@@ -19,6 +20,7 @@ class HConj(MatrixOp):
 
     title = "hconj"
     arguments = ("A",)
+    entrywise = True
     signature = "F(m,n)->F(n,m)"
 
     def compute(self, inputs, outputs):
@@ -26,6 +28,9 @@ class HConj(MatrixOp):
         out[...] = np.swapaxes(a, -1, -2)
         if self.field == "complex":
             np.negative(out[..., 1, :, :], out=out[..., 1, :, :])
+
+    def array(self, xp, a):
+        return array.hconj(xp, a)
 
     def pullback(self, inputs, outputs, cotangents):
         return [self(cotangents[0])]
@@ -44,6 +49,7 @@ class MatMul(MatrixOp):
     __props__ = ("field", "left", "right")
     title = "matmul"
     arguments = ("A", "B")
+    entrywise = True
 
     def __init__(self, field="complex", left=False, right=False):
         self.left, self.right = left, right
@@ -61,6 +67,9 @@ class MatMul(MatrixOp):
             outputs[0][..., 0, :, :], outputs[0][..., 1, :, :] = c.real, c.imag
         else:
             outputs[0][...] = products(*inputs, self.left, self.right)
+
+    def array(self, xp, a, b):
+        return (array.hconj(xp, a) if self.left else a) @ (array.hconj(xp, b) if self.right else b)
 
     def pullback(self, inputs, outputs, cotangents):
         (c_bar,) = cotangents
@@ -95,10 +104,14 @@ class Quotient(MatrixOp):
     title = "/"
     arguments = ("A", "B")
     signature = "C(m,n),C(m,n)->C(m,n)"
+    entrywise = True
 
     def compute(self, inputs, outputs):
         y = to_complex(inputs[0]) / to_complex(inputs[1])
         outputs[0][..., 0, :, :], outputs[0][..., 1, :, :] = y.real, y.imag
+
+    def array(self, xp, a, b):
+        return a / b
 
     def pullback(self, inputs, outputs, cotangents):
         a_bar = self(cotangents[0], conj(inputs[1]))
@@ -166,6 +179,9 @@ class Solve(MatrixOp):
             return LU(a).solve(b)
         return triangular_solve(a, b, lower=self.structure == "lower")
 
+    def array(self, xp, a, b):
+        return array.solution(xp, a, b)
+
     def pullback(self, inputs, outputs, cotangents):
         a, _ = inputs
         hconj, matmul = HConj(self.field), MatMul(self.field)
@@ -193,6 +209,16 @@ class Norm(MatrixOp):
         size = np.abs(a).max(initial=0)
         return size * a.real.dtype.type(frobenius_norm(a / size)) if size > 0 else size
 
+    def array(self, xp, a):
+        size = xp.abs(a)
+        if 0 in a.shape[-2:]:
+            return xp.sum(size, (-2, -1))
+        # The largest modulus is taken out, so that no square overflows.
+        largest = xp.amax(size, (-2, -1))
+        unit = xp.where(largest > 0, largest, 1)
+        scaled = size / unit[..., None, None]
+        return largest * xp.sqrt(xp.sum(scaled * scaled, (-2, -1)))
+
     def pullback(self, inputs, outputs, cotangents):
         axes = self.slots[0][0].ndim
         factor = pt.shape_padright(cotangents[0], axes)
@@ -210,9 +236,13 @@ class Modulus(MatrixOp):
     title = "abs"
     arguments = ("A",)
     signature = "F(m,n)->R(m,n)"
+    entrywise = True
 
     def compute(self, inputs, outputs):
         np.hypot(inputs[0][..., 0, :, :], inputs[0][..., 1, :, :], out=outputs[0])
+
+    def array(self, xp, a):
+        return xp.abs(a)
 
     def pullback(self, inputs, outputs, cotangents):
         r = pt.expand_dims(outputs[0], -3)

@@ -42,6 +42,7 @@ from unitarygraph.core.layout import (
     plane_axis,
     to_complex,
 )
+from unitarygraph.core.matrix_op import from_shapes
 from unitarygraph.stacked.arithmetic import (
     common,
     expanded,
@@ -73,9 +74,9 @@ class View(Op):
     def perform(self, node, inputs, output_storage):
         output_storage[0][0] = inputs[0]
 
-    def infer_shape(self, *args):
-        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
-        return args[-1]
+    @from_shapes
+    def infer_shape(self, shapes):
+        return shapes
 
     def pullback(self, inputs, outputs, cotangents):
         return cotangents

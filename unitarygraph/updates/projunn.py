@@ -4,7 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean, Unitary
-from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.ops.newton_schulz import NewtonSchulz
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.qr import QR

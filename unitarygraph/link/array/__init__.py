@@ -1,6 +1,5 @@
-"""Kernels written once for JAX and PyTorch, in the words that ``jax.numpy`` and ``torch`` share.
+"""Recurrence and rotations, written once for JAX and PyTorch.
 
-A kernel is a function ``(xp, op, *arrays)`` of complex (or real) matrices with leading batch axes.
-``xp`` is a backend's namespace, the module ``namespace`` of `unitarygraph.link.jax` or
-`unitarygraph.link.pytorch`. Nothing here imports either.
+Functions ``(xp, op, *arrays)`` in the words that ``jax.numpy`` and ``torch`` share; ``xp`` is the
+module ``namespace`` of `unitarygraph.link.jax` or `unitarygraph.link.pytorch`.
 """

@@ -1,6 +1,6 @@
 """The recurrence and its gradient as loops over time, in complex (or real) arithmetic."""
 
-from unitarygraph.link.array.products import hconj
+from unitarygraph.core.array import hconj
 from unitarygraph.ops.activations import LEAKY_SLOPE, MODRELU_EPS
 
 

@@ -14,8 +14,7 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected
-from unitarygraph.link.array.matrix_op import evaluate
-from unitarygraph.link.array.table import kernel_of
+from unitarygraph.link.evaluate import array_of, evaluate
 from unitarygraph.link.jax import namespace
 from unitarygraph.link.jax.precision import arrays_of
 from unitarygraph.stacked.variables import View
@@ -24,7 +23,7 @@ from unitarygraph.stacked.variables import View
 @jax_funcify.register(MatrixOp)
 def jax_matrix_op(op, node, **kwargs):
     """Function of any MatrixOp."""
-    kernel_of(op)
+    array_of(op)
     function = differentiable(op)
 
     def matrix_op(*inputs):

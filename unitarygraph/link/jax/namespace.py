@@ -1,41 +1,12 @@
-# ruff: noqa: F401 (the names are for the kernels)
-"""What the kernels of `unitarygraph.link.array` call, in JAX."""
+# ruff: noqa: F401 (the names are for the Ops)
+"""What `MatrixOp.array` computes with on JAX: ``jax.numpy``, and what PyTorch calls otherwise or lacks.
+
+A name that is not here is that of ``jax.numpy``, so an Op may use whatever the two libraries share.
+"""
 
 import jax.numpy as jnp
 import jax.scipy.linalg
 from jax import lax
-from jax.numpy import (
-    abs,
-    all,
-    amax,
-    angle,
-    arcsin,
-    arctanh,
-    ceil,
-    concatenate,
-    conj,
-    cos,
-    exp,
-    floor,
-    imag,
-    isfinite,
-    log,
-    log2,
-    maximum,
-    ones_like,
-    real,
-    sign,
-    sin,
-    sinc,
-    sqrt,
-    stack,
-    sum,
-    tanh,
-    tril,
-    triu,
-    where,
-    zeros_like,
-)
 from jax.numpy import iscomplexobj as is_complex
 from jax.numpy.fft import fft, ifft
 from jax.numpy.linalg import diagonal, eigh, qr, slogdet
@@ -43,6 +14,10 @@ from jax.numpy.linalg import diagonal, eigh, qr, slogdet
 lu_factor = jax.scipy.linalg.lu_factor
 lu_solve = jax.scipy.linalg.lu_solve
 complex = lax.complex
+
+
+def __getattr__(name):
+    return getattr(jnp, name)
 
 
 def zeros(shape, like):

@@ -7,18 +7,17 @@ a digest of every source file that kernels are made of: any change to one compil
 from hashlib import sha256
 from pathlib import Path
 
-import unitarygraph
-
-_ROOT = Path(unitarygraph.__file__).parent
+FOLDERS = ("link/numba", "core", "ops", "stacked")
 
 
-def _digest():
+def digest_of(root):
+    """Number made of the sources below `FOLDERS` of a package's folder, rooms of several files too."""
     digest = sha256()
-    for folder in ("link/numba", "core", "ops", "stacked"):
-        for source in sorted((_ROOT / folder).glob("*.py")):
-            digest.update(source.name.encode())
+    for folder in FOLDERS:
+        for source in sorted((root / folder).rglob("*.py")):
+            digest.update(source.relative_to(root).as_posix().encode())
             digest.update(source.read_bytes())
     return int(digest.hexdigest()[:15], 16)
 
 
-CACHE_VERSION = _digest()
+CACHE_VERSION = digest_of(Path(__file__).parents[2])

@@ -3,8 +3,7 @@
 from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
 
 from unitarygraph.core.matrix_op import MatrixOp
-from unitarygraph.link.array.matrix_op import evaluate
-from unitarygraph.link.array.table import kernel_of
+from unitarygraph.link.evaluate import array_of, evaluate
 from unitarygraph.link.pytorch import namespace
 from unitarygraph.link.pytorch.opaque import opaque
 from unitarygraph.stacked.variables import View
@@ -13,7 +12,7 @@ from unitarygraph.stacked.variables import View
 @pytorch_funcify.register(MatrixOp)
 def pytorch_matrix_op(op, node, **kwargs):
     """Function of any MatrixOp."""
-    kernel_of(op)
+    array_of(op)
 
     def kernel(*inputs):
         outputs, refused = evaluate(namespace, op, inputs)

@@ -1,42 +1,19 @@
-# ruff: noqa: F401 (the names are for the kernels)
-"""What the kernels of `unitarygraph.link.array` call, in PyTorch."""
+# ruff: noqa: F401 (the names are for the Ops)
+"""What `MatrixOp.array` computes with on PyTorch: ``torch``, and what JAX calls otherwise or has alone.
+
+A name that is not here is that of ``torch``, so an Op may use whatever the two libraries share.
+"""
 
 import torch
-from torch import (
-    abs,
-    all,
-    amax,
-    angle,
-    arcsin,
-    arctanh,
-    ceil,
-    complex,
-    cos,
-    exp,
-    floor,
-    is_complex,
-    isfinite,
-    log,
-    log2,
-    maximum,
-    ones_like,
-    real,
-    sin,
-    sinc,
-    sqrt,
-    stack,
-    sum,
-    tanh,
-    tril,
-    triu,
-    where,
-    zeros_like,
-)
 from torch import cat as concatenate
 from torch import conj_physical as conj  # `torch.conj` is lazy, and lost where compiled code calls
 from torch import exp2 as power_of_two
 from torch.fft import fft, ifft
 from torch.linalg import diagonal, eigh, qr, slogdet
+
+
+def __getattr__(name):
+    return getattr(torch, name)
 
 
 def imag(x):

@@ -1,4 +1,4 @@
-r"""The kernel of `ExpmPath`: Taylor polynomials of few products, scaling and squaring.
+r"""`ExpmPath` for one matrix: Taylor polynomials of few products, scaling and squaring.
 
 Degrees 4, 8, 12 and 18 take 2, 3, 4 and 5 products of matrices and no linear system. Each is
 

@@ -1,7 +1,7 @@
 """Matrix exponential and its Frechet derivative: the user's functions."""
 
-from unitarygraph.ops.expm_path import ExpmPath
-from unitarygraph.ops.expm_skew import ExpmSkew
+from unitarygraph.ops.expm.path import ExpmPath
+from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.stacked.operands import operands, result
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from scipy.linalg import lapack, svd
 
 from unitarygraph.core.blas import hconj_product, product, product_hconj
-from unitarygraph.ops.expm_skew_complex import sinc
 
 
 def skew_schur(a):
@@ -42,7 +41,7 @@ def skew_schur(a):
     return np.concatenate([s, np.zeros(p - q, a.dtype)]), rt
 
 
-def skew_exponential(a):
+def real_exponential(a):
     """exp A, the rotation angle of each column of R, and R^T, for one real skew-symmetric matrix."""
     if not a.size:
         return a, a[:, 0], a
@@ -56,7 +55,7 @@ def skew_exponential(a):
     return hconj_product(rt, turned), np.concatenate([s, s[:q]]), rt
 
 
-def skew_frechet(w, rt, e, sign):
+def real_frechet(w, rt, e, sign):
     """L_A(E) for one matrix, or with ``sign=-1`` its adjoint."""
     n = len(rt)
     if not n:
@@ -81,3 +80,9 @@ def rotated(x, y, s, t, sign):
     angle = (s[:, None] + t) * (half * sign)
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     return cos * x - sin * y, cos * y + sin * x
+
+
+def sinc(t):
+    """sin t / t, 1 at 0."""
+    small = np.abs(t) < np.finfo(t.dtype).tiny
+    return np.divide(np.sin(t), t, out=np.ones_like(t), where=~small)

@@ -12,12 +12,13 @@ the adjoint of the factor at one place is the path reversed around it, in :math:
 :math:`E^H`.
 
 Sources: Al-Mohy and Higham, SIAM J. Matrix Anal. Appl. 30 (2009) 1639, for order 1; Higham and
-Relton, ibid. 35 (2014) 1019, for higher orders. The numbers are made by `expm_taylor`.
+Relton, ibid. 35 (2014) 1019, for higher orders. The numbers are made by `taylor`, for one matrix, and by
+`array`, for whole batches.
 """
 
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
-from unitarygraph.ops.expm_taylor import path_exponential
+from unitarygraph.ops.expm import array, taylor
 from unitarygraph.stacked.ops import HConj
 
 
@@ -53,7 +54,10 @@ class ExpmPath(MatrixOp):
         return ",".join(["F(n,n)"] * (self.order + 1)) + "->F(n,n)"
 
     def matrix(self, a, *directions):
-        return path_exponential(a, directions)
+        return taylor.path_exponential(a, directions)
+
+    def array(self, xp, a, *directions):
+        return array.path_exponential(xp, a, directions)
 
     def of_order(self, order):
         """The member of another order."""

@@ -1,8 +1,31 @@
-"""What every `MatrixOp` has in common: shapes, planes, matrices that are not finite."""
+"""Any `MatrixOp` over an array namespace: the Op's `array`, and around it what all Ops have in common.
 
+Shapes, planes, matrices that are not finite. ``xp`` is the module ``namespace`` of
+`unitarygraph.link.jax` or `unitarygraph.link.pytorch`: the functions that the two share, by the names
+of ``jax.numpy``. Nothing here imports either.
+"""
+
+from functools import reduce
 from math import prod
+from operator import and_
 
-from unitarygraph.link.array.table import ENTRYWISE, REFUSED, kernel_of
+from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.link.array import rotations
+from unitarygraph.ops.rotations import Rotations, RotationsGrad
+
+# Ops whose computation stands in `unitarygraph.link.array`, as functions ``(xp, op, *arrays)``.
+ELSEWHERE = {Rotations: rotations.rotations, RotationsGrad: rotations.rotations_grad}
+
+
+def array_of(op):
+    """An Op's `array`; NotImplementedError where there is none."""
+    if type(op) in ELSEWHERE:
+        kernel = ELSEWHERE[type(op)]
+        return lambda xp, *arrays: kernel(xp, op, *arrays)
+    if type(op).array is MatrixOp.array:
+        why = op.no_array and f": {op.no_array}"
+        raise NotImplementedError(f"{type(op).__name__} has no kernel for JAX and PyTorch{why}")
+    return op.array
 
 
 def output_shapes(op, shapes):
@@ -21,37 +44,33 @@ def output_shapes(op, shapes):
 def evaluate(xp, op, inputs):
     """Outputs as stored, and which matrices of the batch the Op refuses (None: it refuses none).
 
-    Matrices with NaN or an infinity are computed as zeros and come out as NaN.
+    Matrices with NaN or an infinity are computed as zeros and come out as NaN, unless the Op is
+    ``entrywise``.
     """
     slots_in, slots_out = op.slots
     shapes = output_shapes(op, [tuple(x.shape) for x in inputs])
     if not any(map(prod, shapes)):
         return [xp.zeros(shape, like=inputs[0]) for shape in shapes], None
-    kernel, masks = kernel_of(op), type(op) not in ENTRYWISE
-    if masks:
-        finite = [
-            all_over(xp, xp.isfinite(x), s.ndim) for x, s in zip(inputs, slots_in, strict=True)
-        ]
-        together = finite[0]
-        for other in finite[1:]:
-            together = together & other
+    finite = None
+    if not op.entrywise:
+        each = [all_over(xp, xp.isfinite(x), s.ndim) for x, s in zip(inputs, slots_in, strict=True)]
+        finite = reduce(and_, each)
         inputs = [
-            xp.where(padded(together, slot.ndim), x, 0)
+            xp.where(padded(finite, slot.ndim), x, 0)
             for x, slot in zip(inputs, slots_in, strict=True)
         ]
     arrays = [load(xp, slot, x) for x, slot in zip(inputs, slots_in, strict=True)]
-    values = kernel(xp, op, *arrays)
+    values = array_of(op)(xp, *arrays)
     values = values if isinstance(values, tuple) else (values,)
-    refused = None
-    if type(op) in REFUSED:
-        refused = REFUSED[type(op)](xp, op, arrays, values) & together
+    refused = op.refuses(xp, arrays, values)
     outputs = [store(xp, slot, value) for slot, value in zip(slots_out, values, strict=True)]
-    if masks:
-        outputs = [
-            xp.where(padded(together, slot.ndim), out, float("nan"))
-            for slot, out in zip(slots_out, outputs, strict=True)
-        ]
-    return outputs, refused
+    if finite is None:
+        return outputs, refused
+    outputs = [
+        xp.where(padded(finite, slot.ndim), out, float("nan"))
+        for slot, out in zip(slots_out, outputs, strict=True)
+    ]
+    return outputs, None if refused is None else refused & finite
 
 
 def load(xp, slot, x):

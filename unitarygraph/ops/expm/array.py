@@ -1,7 +1,6 @@
-"""The exponential and its derivatives by scaling and squaring, all matrices of a batch at once.
+"""`ExpmPath` for whole batches, over an array namespace: Pade approximants, scaling and squaring.
 
-One Pade approximant serves all norms; how often the result is
-squared depends on each matrix.
+One approximant serves all norms; how often the result is squared depends on each matrix.
 """
 
 from functools import reduce
@@ -33,7 +32,7 @@ PADE = {
 THRESHOLDS = {"float64": (13, 4.74), "float32": (7, 3.1)}
 
 
-def path_exponential(xp, op, a, *directions):
+def path_exponential(xp, a, directions):
     """`ExpmPath`: block (0, k) of exp of the bidiagonal block matrix of A and k directions.
 
     Such a matrix is a dict of its blocks (i, j), i <= j; (0, 0) stands for the whole diagonal.
