@@ -64,7 +64,7 @@ def _orthogonal(p, field):
     u, _, vh = np.linalg.svd(weights.matrices, full_matrices=False)
     value = weights.store(u @ vh)
     try:
-        (FLAT if manifold is None else manifold).check_point(value)
+        (FLAT if manifold is None else manifold).require_point(value)
     except ValueError as error:
         raise ValueError(
             f"orthogonalize: the polar factor of {label} was refused. {error}"

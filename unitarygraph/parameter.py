@@ -73,7 +73,7 @@ def parameter(value, manifold=None, name=None):
     if array.dtype.name not in REAL_DTYPES:
         raise TypeError(f"parameter: value must be float32 or float64, got dtype {array.dtype}")
     try:
-        manifold.check_point(array)
+        manifold.require_point(array)
     except ValueError as error:
         raise ValueError(f"parameter: the value{label} was refused. {error}") from None
     kind = TensorType(array.dtype.name, shape=array.shape)

@@ -147,15 +147,15 @@ def test_symplectic_points(rng):
     manifold = SymplecticStiefel("complex")
     x = manifold.random_point((3, 6, 4), rng, "float64")
     assert x.shape == (3, 2, 6, 4)
-    assert manifold.check_point(x)
+    assert manifold.is_on(x)
     assert np.linalg.norm(stacked.to_complex(x).imag) > 0.1
     assert (manifold.dim((6, 4)), SymplecticStiefel("real").dim((6, 4))) == (32, 18)
     with pytest.raises(ValueError, match="even number"):
-        manifold.check_point(np.ones((2, 5, 3)))
+        manifold.require_point(np.ones((2, 5, 3)))
     with pytest.raises(ValueError, match="even number"):
         manifold.random_point((6, 3))
     with pytest.raises(ValueError, match="as many rows as columns"):
-        manifold.check_point(np.ones((2, 2, 4)))
+        manifold.require_point(np.ones((2, 2, 4)))
 
 
 @pytest.mark.parametrize("function", [dissolve, quad_penalty])

@@ -42,7 +42,7 @@ class Row:
     bounded: bool = True
     #: whether X and X Q, Q unitary, are one point
     subspaces: bool = False
-    #: whether `project` gives the nearest point, in the norm of the metric where that is constant
+    #: whether `nearest` gives the nearest point, in the norm of the metric where that is constant
     nearest: bool = True
 
     def __str__(self):

@@ -100,7 +100,7 @@ def test_points_of_manifolds_are_mended(rng):
         p.set_value(x + 1e-3 * rng.standard_normal(x.shape))
         assert unitarity([p])[p] > 1e-3
         orthogonalize([p])
-        assert manifold.check_point(p.get_value())
+        assert manifold.is_on(p.get_value())
         assert_allclose(p.get_value(), x, atol=1e-2)
 
 

@@ -58,7 +58,7 @@ class Problem:
         x = [np.array(p.get_value(borrow=True)) for p in self.params]
         for p, manifold, value in zip(self.params, self.manifolds, x, strict=True):
             try:
-                manifold.check_point(value)
+                manifold.require_point(value)
             except ValueError as error:
                 raise ValueError(f"minimize: the value of {p} was refused. {error}") from None
         return x
