@@ -17,6 +17,7 @@ DTYPES = ("float64", "float32")
 # further shapes.
 SLOW = pytest.mark.slow
 WITH_LOG = [row for row in ROWS if row.log]
+WITH_EXP = [row for row in ROWS if "exp" not in row.lacks]
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_hessian_is_the_curvature_of_a_loss(row, rng):
     assert result, str(result)
 
 
-@table()
+@table(WITH_EXP)
 def test_geodesic_has_constant_speed_and_goes_on_as_a_geodesic(row, rng):
     manifold = row.manifold
     x, u = drawn(row, rng, count=1)
@@ -164,7 +165,7 @@ def test_transport_keeps_tangency_and_the_declared_length(row, rng):
     manifold = row.manifold
     for dtype in DTYPES:
         x, u, v, w = drawn(row, rng, dtype, count=3)
-        y = run(manifold, "exp", x, shortened(row, x, u, 1.0))
+        y = run(manifold, "retr" if "exp" in row.lacks else "exp", x, shortened(row, x, u, 1.0))
         tv, tw = (run(manifold, "transport", x, y, a) for a in (v, w))
         close = tol(dtype, row, 200)
         manifold.require_tangent(y, tv)
@@ -205,7 +206,7 @@ def test_a_batch_is_a_loop(row, rng):
     manifold = row.manifold
     x, u, v = drawn(row, rng, batch=(2, 3))
     u = 0.3 * u
-    y = run(manifold, "exp", x, u)
+    y = run(manifold, "retr", x, u)
     g, h = ambient(row, rng, batch=(2, 3)), ambient(row, rng, batch=(2, 3))
     calls = {
         "proj": (x, g),
@@ -217,6 +218,7 @@ def test_a_batch_is_a_loop(row, rng):
         "nearest": (x + 0.1 * u,),
         "mean_square": (x, u),
     }
+    calls = {name: arrays for name, arrays in calls.items() if name not in row.lacks}
     if row.log:
         calls |= {"log": (x, y), "dist": (x, y)}
     calls = [(name, args, None) for name, args in calls.items()]
@@ -274,7 +276,8 @@ def test_nan_gives_nan_never_a_wrong_point(row, rng):
         results += [run(manifold, "retr", x, step, kind=kind) for kind in manifold.retractions]
     spoiled = x.copy()
     spoiled[0] = np.nan
-    results.append(run(manifold, "nearest", spoiled))
+    if "nearest" not in row.lacks:
+        results.append(run(manifold, "nearest", spoiled))
     for y in results:
         assert not np.isfinite(y[0]).all()
         assert np.isfinite(y[1]).all()

@@ -66,7 +66,7 @@ def check_hessian(
     directions=3,
     steps=None,
     tolerance=None,
-    retraction="exp",
+    retraction=None,
     rng=0,
     mode="FAST_COMPILE",
     plot=None,
@@ -93,8 +93,8 @@ def check_hessian(
     steps : step lengths, by default 1e-1 ... 1e-3, in float32 0.2 ... 0.03
     tolerance : how far a slope may be below 3 and how far the Hessian from symmetric, by default
         (0.25, 1e-8), in float32 (0.5, 1e-2)
-    retraction : one of order 2; with a retraction of order 1 the slope is 2 but where the gradient
-        vanishes
+    retraction : one of order 2, by default the manifold's first; with a retraction of order 1 the
+        slope is 2 but where the gradient vanishes
     rng : numpy Generator or seed
     mode : how the graphs are compiled
     plot : a path, matplotlib Axes or True: draw error against step as well
@@ -120,6 +120,9 @@ def check_hessian(
     manifold, inputs = manifold_of(param), dict(inputs or {})
     if loss.type.ndim:
         raise ValueError(f"check_hessian: loss must be a scalar, got shape {loss.type.shape}")
+    if retraction is None:
+        # The first of the highest order: a manifold's best may be one of order 1.
+        retraction = max(manifold.retractions, key=manifold.retractions.__getitem__)
     if manifold.retractions.get(retraction, 2) < 2:
         good = ", ".join(repr(name) for name, order in manifold.retractions.items() if order > 1)
         raise ValueError(

@@ -15,6 +15,7 @@ from unitarygraph.manifolds.positive_definite import PositiveDefinite
 from unitarygraph.manifolds.product import Product
 from unitarygraph.manifolds.special_unitary import SpecialUnitary
 from unitarygraph.manifolds.stiefel import Stiefel
+from unitarygraph.manifolds.symplectic_stiefel import SymplecticStiefel
 from unitarygraph.manifolds.unit_vectors import ComplexCircle, Oblique, Sphere
 from unitarygraph.manifolds.unitary import Unitary
 
@@ -33,5 +34,6 @@ __all__ = [
     "SpecialUnitary",
     "Sphere",
     "Stiefel",
+    "SymplecticStiefel",
     "Unitary",
 ]

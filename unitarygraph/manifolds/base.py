@@ -167,6 +167,7 @@ class Manifold:
         """Exponential map: the end of the geodesic that leaves x with velocity u, at time 1."""
         if "exp" not in self.retractions:
             raise NotImplementedError(f"{self} has no exponential map in closed form")
+        x, u = self.arguments("exp", x=x, u=u)
         return self.retr(x, u, kind="exp")
 
     def log(self, x, y):

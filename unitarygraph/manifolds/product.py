@@ -83,6 +83,10 @@ class Product(Manifold):
         rows = zip(self.manifolds, *self._entries("retr", x, u), kinds, strict=True)
         return tuple(m.retr(*row) for m, *row in rows)
 
+    def exp(self, x, u):
+        """The factors' exponential maps."""
+        return self._each("exp", x, u)
+
     def log(self, x, y):
         """The factors' logarithms."""
         return self._each("log", x, y)
