@@ -5,9 +5,9 @@ A complex matrix is a real tensor ``(..., 2, m, n)``, real and imaginary plane b
 L in a complex Z = X + iY is dL/dX + i dL/dY.
 """
 
-from unitarygraph import dissolving, manifolds, nn, parametrizations, rewrites, stacked, updates
+from unitarygraph import manifolds, nn, parametrizations, rewrites, stacked, updates
 from unitarygraph.checks import check_gradient, check_hessian, check_retraction, unitarity
-from unitarygraph.dissolving import dissolve, quad_penalty
+from unitarygraph.constraint_dissolving import dissolve, quad_penalty
 from unitarygraph.function import Function, function, grad
 from unitarygraph.link import register_when_used
 from unitarygraph.minimize import minimize
@@ -50,7 +50,6 @@ __all__ = [
     "dft",
     "diagonal_recurrence",
     "dissolve",
-    "dissolving",
     "eigh",
     "expm",
     "expm_frechet",

@@ -21,7 +21,7 @@ FLOORS = [
     ("nn",),
     ("minimize",),
     ("updates",),
-    ("parametrizations", "dissolving", "orthogonalize"),
+    ("parametrizations", "constraint_dissolving", "orthogonalize"),
     ("checks",),
     ("parameter", "function"),
     ("manifolds",),
