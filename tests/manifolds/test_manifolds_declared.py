@@ -238,6 +238,15 @@ def test_symplectic_steps_do_not_drift_and_end_in_nan_where_the_map_has_a_pole()
     assert not np.isfinite(run(manifold, "retr", x, u)).all()
 
 
+@table([row for row in ROWS if row.manifold.dim(row.shape)], others=pytest.mark.slow)
+def test_the_seed_of_a_point_serves_for_a_tangent(row):
+    """The matrix that the point was made of, drawn again, is a multiple of it: what is left is noise."""
+    x = row.manifold.random_point(row.shape, 0, "float64")
+    u = row.manifold.random_tangent(x, 0)
+    assert np.linalg.norm(u) > 0.1
+    assert row.manifold.is_tangent(x, u / np.linalg.norm(u))
+
+
 @pytest.mark.parametrize("field", ["complex", "real"])
 def test_spheres_of_single_vectors(field, rng):
     manifold = Sphere(field)

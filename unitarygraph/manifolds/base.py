@@ -318,8 +318,15 @@ class Manifold:
     def random_tangent(self, x, rng=None):
         """Random tangent at the NumPy point x, stored or complex as x is: a normal matrix, projected."""
         stored = np.asarray(stored_value(x))
-        normal = np.random.default_rng(rng).standard_normal(stored.shape).astype(stored.dtype)
-        tangent = evaluate(self.proj(stored, normal))
+        rng = np.random.default_rng(rng)
+        # The matrix that a point of a sphere was made of, drawn again from the same seed, leaves
+        # nothing but rounding: then the next one.
+        for _ in range(2):
+            normal = rng.standard_normal(stored.shape).astype(stored.dtype)
+            tangent = evaluate(self.proj(stored, normal))
+            noise = np.finfo(stored.dtype).eps ** 0.5 * np.linalg.norm(normal)
+            if np.linalg.norm(tangent) > noise:
+                break
         return to_complex(tangent) if is_complex(x) else tangent
 
     def normal_matrices(self, shape, rng):
