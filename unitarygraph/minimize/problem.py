@@ -12,7 +12,7 @@ from unitarygraph.updates.gradients import gradients
 
 Arrays = list[np.ndarray]
 #: retractions of order 2, the first that a manifold has is taken
-PREFERRED = ("polar", "exp", "cayley")
+PREFERRED = ("polar", "normalize", "second_order", "exp", "cayley")
 
 
 class Point(NamedTuple):
