@@ -6,7 +6,7 @@ L in a complex Z = X + iY is dL/dX + i dL/dY.
 """
 
 from unitarygraph import manifolds, nn, parametrizations, rewrites, stacked, updates
-from unitarygraph.checks import check_gradient, check_hessian, check_retraction, unitarity
+from unitarygraph.checks import check_gradient, check_hessian, check_retraction
 from unitarygraph.constraint_dissolving import dissolve, quad_penalty
 from unitarygraph.function import Function, function, grad
 from unitarygraph.link import register_when_used
@@ -26,7 +26,6 @@ from unitarygraph.ops import (
     rotations,
     skew_from_upper,
 )
-from unitarygraph.orthogonalize import orthogonalize
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.variables import (
     ComplexVariable,
@@ -35,6 +34,7 @@ from unitarygraph.stacked.variables import (
     matrix,
     vector,
 )
+from unitarygraph.weights import orthogonalize, unitarity
 
 __version__ = "0.1.0"
 

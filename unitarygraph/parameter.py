@@ -9,6 +9,7 @@ from pytensor.tensor.type import TensorType
 
 from unitarygraph.core.layout import REAL_DTYPES, from_complex, to_complex
 from unitarygraph.manifolds import Euclidean, Manifold
+from unitarygraph.stacked.variables import is_complex
 
 FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
 
@@ -83,7 +84,7 @@ def parameter(value, manifold=None, name=None):
 
 
 def manifold_of(variable):
-    """Manifold of a shared variable or a clone of one; flat space where it has none.
+    """Manifold of a shared variable or a clone of one; flat space, of its field, where it has none.
 
     Raises TypeError when the variable is not shared; ValueError when it was not made by `parameter` and
     is stored as complex square matrices are, ``(..., 2, n, n)``: whether it is flat is not known then.
@@ -91,6 +92,8 @@ def manifold_of(variable):
     manifold = declared_manifold(variable)
     if manifold is not None:
         return manifold
+    if is_complex(variable):
+        return FLAT_COMPLEX
     shape = np.shape(variable.get_value(borrow=True)) if hasattr(variable.type, "shape") else ()
     if len(shape) > 2 and shape[-3] == 2 and shape[-2] == shape[-1]:
         raise ValueError(

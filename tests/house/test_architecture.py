@@ -21,7 +21,7 @@ FLOORS = [
     ("nn",),
     ("minimize",),
     ("updates",),
-    ("parametrizations", "constraint_dissolving", "orthogonalize"),
+    ("parametrizations", "constraint_dissolving", "weights"),
     ("checks",),
     ("parameter", "function"),
     ("manifolds",),

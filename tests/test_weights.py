@@ -8,10 +8,9 @@ from numpy.testing import assert_allclose
 from oracles import complex_normal
 
 from unitarygraph import models, stacked
-from unitarygraph.checks import unitarity
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
-from unitarygraph.orthogonalize import orthogonalize
 from unitarygraph.parameter import parameter
+from unitarygraph.weights import orthogonalize, unitarity
 
 
 def polar_factor(z):
