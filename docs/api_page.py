@@ -14,7 +14,6 @@ SECTIONS = {
     "Top level": ("unitarygraph", "`import unitarygraph as ug`"),
     "ug.stacked": ("unitarygraph.stacked", None),
     "ug.manifolds": ("unitarygraph.manifolds", None),
-    "ug.dissolving": ("unitarygraph.dissolving", None),
     "ug.updates": ("unitarygraph.updates", None),
     "ug.updates.schedules": ("unitarygraph.updates.schedules", None),
     "ug.parametrizations": ("unitarygraph.parametrizations", None),

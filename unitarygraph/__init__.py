@@ -5,9 +5,9 @@ A complex matrix is a real tensor ``(..., 2, m, n)``, real and imaginary plane b
 L in a complex Z = X + iY is dL/dX + i dL/dY.
 """
 
-from unitarygraph import dissolving, manifolds, nn, parametrizations, rewrites, stacked, updates
-from unitarygraph.checks import check_gradient, check_hessian, check_retraction, unitarity
-from unitarygraph.dissolving import dissolve, quad_penalty
+from unitarygraph import manifolds, nn, parametrizations, rewrites, stacked, updates
+from unitarygraph.checks import check_gradient, check_hessian, check_retraction
+from unitarygraph.constraint_dissolving import dissolve, quad_penalty
 from unitarygraph.function import Function, function, grad
 from unitarygraph.link import register_when_used
 from unitarygraph.minimize import minimize
@@ -26,10 +26,10 @@ from unitarygraph.ops import (
     rotations,
     skew_from_upper,
 )
-from unitarygraph.orthogonalize import orthogonalize
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.create import as_complex, complex, matrix, vector
 from unitarygraph.stacked.variables import ComplexVariable
+from unitarygraph.weights import orthogonalize, unitarity
 
 __version__ = "0.1.0"
 
@@ -45,7 +45,6 @@ __all__ = [
     "dft",
     "diagonal_recurrence",
     "dissolve",
-    "dissolving",
     "eigh",
     "expm",
     "expm_frechet",

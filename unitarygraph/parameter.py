@@ -7,7 +7,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.sharedvar import TensorSharedVariable
 from pytensor.tensor.type import TensorType
 
-from unitarygraph.core.layout import REAL_DTYPES, from_complex, to_complex
+from unitarygraph.core.layout import REAL_DTYPES, from_complex, is_complex, to_complex
 from unitarygraph.manifolds import Euclidean, Manifold
 
 FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
@@ -73,7 +73,7 @@ def parameter(value, manifold=None, name=None):
     if array.dtype.name not in REAL_DTYPES:
         raise TypeError(f"parameter: value must be float32 or float64, got dtype {array.dtype}")
     try:
-        manifold.check_point(array)
+        manifold.require_point(array)
     except ValueError as error:
         raise ValueError(f"parameter: the value{label} was refused. {error}") from None
     kind = TensorType(array.dtype.name, shape=array.shape)
@@ -83,7 +83,7 @@ def parameter(value, manifold=None, name=None):
 
 
 def manifold_of(variable):
-    """Manifold of a shared variable or a clone of one; flat space where it has none.
+    """Manifold of a shared variable or a clone of one; flat space, of its field, where it has none.
 
     Raises TypeError when the variable is not shared; ValueError when it was not made by `parameter` and
     is stored as complex square matrices are, ``(..., 2, n, n)``: whether it is flat is not known then.
@@ -91,6 +91,8 @@ def manifold_of(variable):
     manifold = declared_manifold(variable)
     if manifold is not None:
         return manifold
+    if is_complex(variable):
+        return FLAT_COMPLEX
     shape = np.shape(variable.get_value(borrow=True)) if hasattr(variable.type, "shape") else ()
     if len(shape) > 2 and shape[-3] == 2 and shape[-2] == shape[-1]:
         raise ValueError(

@@ -4,12 +4,18 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from numpy.testing import assert_allclose
 from pytensor.gradient import DisconnectedInputError, disconnected_grad
+from pytensor.tensor.type import TensorType
 
+import unitarygraph as ug
 from unitarygraph import stacked
-from unitarygraph.checks import check_gradient, check_hessian, check_retraction, unitarity
-from unitarygraph.manifolds import PositiveDefinite, Retraction, Sphere, Stiefel, Unitary
+from unitarygraph.checks import check_gradient, check_hessian, check_retraction, matrix_unitarity
+from unitarygraph.core.layout import is_complex
+from unitarygraph.manifolds import Euclidean, PositiveDefinite, Retraction, Sphere, Stiefel, Unitary
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.variables import ComplexSharedVariable
+from unitarygraph.weights import unitarity
 
 
 def users_product(A, B):
@@ -262,6 +268,49 @@ def test_retraction_table_prints():
         check_retraction(Unitary(), kinds=["svd"])
 
 
+def complex_shared(value, manifold=None):
+    """A complex shared variable, on a manifold or not."""
+    stored = stacked.from_complex(value)
+    kind = TensorType(stored.dtype.name, shape=stored.shape)
+    variable = ComplexSharedVariable(type=kind, value=stored, strict=False, name="W")
+    if manifold is not None:
+        variable.tag.manifold = manifold
+    return variable
+
+
+@pytest.mark.parametrize("manifold", [None, Unitary(), Sphere()], ids=str)
+@pytest.mark.parametrize("check", [check_gradient, check_hessian])
+def test_complex_parameters_and_inputs(check, manifold):
+    rng = np.random.default_rng(0)
+    value = stacked.to_complex((manifold or Unitary()).random_point((3, 3), 0, "float64"))
+    W = complex_shared(value, manifold)
+    Z = ug.matrix("Z", shape=(3, 3), dtype="float64")
+    given = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    loss = abs((Z @ W @ W.H @ W.T).trace()) ** 2 + (W**3).real.sum()
+    for inputs in ({Z: given}, {Z: stacked.from_complex(given)}):
+        result = check(loss, W, inputs)
+        assert result, str(result)
+    assert np.array_equal(W.value, value)
+    # The same numbers as of the stored parameter.
+    P = parameter(stacked.from_complex(value), manifold or Euclidean())
+    C = ug.as_complex(P) if not is_complex(P) else P
+    same = abs((Z @ C @ C.H @ C.T).trace()) ** 2 + (C**3).real.sum()
+    assert_allclose(check(same, P, inputs).slopes, result.slopes, rtol=1e-6)
+    with pytest.raises(ValueError, match="loss must be a scalar"):
+        check((Z @ W).trace(), W, inputs)
+    assert unitarity(W) == pytest.approx(unitarity(value), abs=1e-15)
+    assert unitarity([W])[W] == pytest.approx(unitarity(value), abs=1e-15)
+
+
+def test_the_default_retraction_is_the_manifolds_best():
+    W = weights()
+    a = np.random.default_rng(0).normal(size=(2, 4, 4))
+    loss = (a * pt.exp(W)).sum()
+    for check in (check_gradient, check_hessian):
+        found, named = check(loss, W), check(loss, W, retraction="polar")
+        assert np.array_equal(found.errors, named.errors)
+
+
 def test_unitarity_of_everything_it_takes():
     x = Unitary().random_point((3, 4, 4), 0, "float64")
     z = stacked.to_complex(x)
@@ -278,6 +327,8 @@ def test_unitarity_of_everything_it_takes():
     assert unitarity(pytensor.shared(np.eye(2), name="p")) == 0
     assert unitarity(2 * x, field="real").shape == (3, 2)
     assert np.isnan(unitarity(np.nan * z[0]))
+    for W in (z, z[0], np.eye(3), weights()):
+        assert np.array_equal(matrix_unitarity(W), unitarity(W))
 
     class Model:
         def recurrent_matrix(self):

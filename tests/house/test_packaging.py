@@ -12,7 +12,6 @@ import unitarygraph as ug
 ROOT = Path(ug.__file__).parent.parent
 PUBLIC = [
     "",
-    ".dissolving",
     ".manifolds",
     ".models",
     ".nn",

@@ -22,6 +22,7 @@ from unitarygraph.manifolds import (
     SpecialUnitary,
     Sphere,
     Stiefel,
+    SymplecticStiefel,
     Unitary,
 )
 
@@ -42,8 +43,10 @@ class Row:
     bounded: bool = True
     #: whether X and X Q, Q unitary, are one point
     subspaces: bool = False
-    #: whether `project` gives the nearest point, in the norm of the metric where that is constant
+    #: whether `nearest` gives the nearest point, in the norm of the metric where that is constant
     nearest: bool = True
+    #: methods that the manifold has not in closed form
+    lacks: tuple[str, ...] = ()
 
     def __str__(self):
         return f"{self.manifold}-{self.shape[0]}x{self.shape[1]}"
@@ -64,6 +67,19 @@ def stiefel(manifold, shape):
 def canonical(manifold, shape):
     """A row of orthonormal columns, not square, with the canonical metric."""
     return Row(manifold, shape, smooth_log=False, along_geodesics=False)
+
+
+def symplectic(manifold, shape):
+    """A row of symplectic matrices."""
+    return Row(
+        manifold,
+        shape,
+        log=0,
+        along_geodesics=False,
+        bounded=False,
+        nearest=False,
+        lacks=("exp", "log", "dist", "nearest"),
+    )
 
 
 B4, S4 = weight(4, "complex"), weight(4, "real")
@@ -101,6 +117,9 @@ ROWS = [
     Row(SkewHermitian("real"), (3, 3)),
     Row(PositiveDefinite(), (3, 3), bounded=False, nearest=False),
     Row(PositiveDefinite("real"), (3, 3), bounded=False, nearest=False),
+    symplectic(SymplecticStiefel(), (6, 4)),
+    symplectic(SymplecticStiefel("real"), (6, 2)),
+    symplectic(SymplecticStiefel("real"), (4, 4)),
     Row(Euclidean(), (4, 3)),
     Row(Euclidean("real"), (4, 3)),
 ]

@@ -17,6 +17,7 @@ DTYPES = ("float64", "float32")
 # further shapes.
 SLOW = pytest.mark.slow
 WITH_LOG = [row for row in ROWS if row.log]
+WITH_EXP = [row for row in ROWS if "exp" not in row.lacks]
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def test_points_and_tangents_pass_their_own_checks(row, rng):
     for dtype in DTYPES:
         x, u = drawn(row, rng, dtype, count=1)
         assert x.dtype == u.dtype == dtype
-        assert manifold.check_point(x)
-        assert manifold.check_tangent(x, u)
+        assert manifold.is_on(x)
+        assert manifold.is_tangent(x, u)
         assert tangency(manifold, x, u) < LIMIT
         assert manifold.random_tangent(x, 1).shape == x.shape
 
@@ -45,16 +46,16 @@ def test_what_is_off_the_manifold_or_not_tangent_is_refused(row, rng):
     manifold = row.manifold
     x, _ = drawn(row, rng, count=1)
     g = ambient(row, rng)
-    with pytest.raises(ValueError, match=r"check_point: x is not on .* the limit is"):
-        manifold.check_point(g)
-    with pytest.raises(ValueError, match=r"check_point: x is not on"):
-        manifold.check_point(np.nan * x)
+    with pytest.raises(ValueError, match=r"require_point: x is not on .* the limit is"):
+        manifold.require_point(g)
+    with pytest.raises(ValueError, match=r"require_point: x is not on"):
+        manifold.require_point(np.nan * x)
     across = g - run(manifold, "proj", x, g)
     assert np.linalg.norm(across) > 0.01
-    with pytest.raises(ValueError, match=r"check_tangent: u is not tangent at x on .* limit"):
-        manifold.check_tangent(x, across)
-    with pytest.raises(ValueError, match=r"check_tangent: u is not tangent"):
-        manifold.check_tangent(x, np.nan * x)
+    with pytest.raises(ValueError, match=r"require_tangent: u is not tangent at x on .* limit"):
+        manifold.require_tangent(x, across)
+    with pytest.raises(ValueError, match=r"require_tangent: u is not tangent"):
+        manifold.require_tangent(x, np.nan * x)
 
 
 @table()
@@ -85,7 +86,7 @@ def test_riemannian_gradient_gives_every_slope(row, rng):
     x, u, v = drawn(row, rng)
     g = ambient(row, rng)
     gradient = run(manifold, "egrad2rgrad", x, g)
-    manifold.check_tangent(x, gradient)
+    manifold.require_tangent(x, gradient)
     for w in (u, v):
         slope = run(manifold, "inner", x, gradient, w)
         assert slope == pytest.approx(np.sum(g * w), rel=1e-10, abs=1e-11)
@@ -125,7 +126,7 @@ def test_hessian_is_the_curvature_of_a_loss(row, rng):
     assert result, str(result)
 
 
-@table()
+@table(WITH_EXP)
 def test_geodesic_has_constant_speed_and_goes_on_as_a_geodesic(row, rng):
     manifold = row.manifold
     x, u = drawn(row, rng, count=1)
@@ -164,10 +165,10 @@ def test_transport_keeps_tangency_and_the_declared_length(row, rng):
     manifold = row.manifold
     for dtype in DTYPES:
         x, u, v, w = drawn(row, rng, dtype, count=3)
-        y = run(manifold, "exp", x, shortened(row, x, u, 1.0))
+        y = run(manifold, "retr" if "exp" in row.lacks else "exp", x, shortened(row, x, u, 1.0))
         tv, tw = (run(manifold, "transport", x, y, a) for a in (v, w))
         close = tol(dtype, row, 200)
-        manifold.check_tangent(y, tv)
+        manifold.require_tangent(y, tv)
         assert tangency(manifold, y, tv) < LIMIT
         assert_allclose(run(manifold, "transport", x, x, v), v, rtol=0, atol=close)
         sizes = [float(run(manifold, "norm", p, a)) for p, a in ((x, v), (y, tv))]
@@ -189,9 +190,9 @@ def test_transport_keeps_tangency_and_the_declared_length(row, rng):
 def test_project_is_the_nearest_point(row, rng):
     manifold = row.manifold
     g = ambient(row, rng)
-    y = run(manifold, "project", g)
-    assert manifold.check_point(y)
-    assert_allclose(run(manifold, "project", y), y, rtol=0, atol=tol("float64", row))
+    y = run(manifold, "nearest", g)
+    assert manifold.is_on(y)
+    assert_allclose(run(manifold, "nearest", y), y, rtol=0, atol=tol("float64", row))
     assert np.linalg.norm(run(manifold, "proj", y, g - y)) < 1e-11
     length = lambda a: float(run(manifold, "norm", y, a))  # noqa: E731
     if manifold.is_embedded:
@@ -205,7 +206,7 @@ def test_a_batch_is_a_loop(row, rng):
     manifold = row.manifold
     x, u, v = drawn(row, rng, batch=(2, 3))
     u = 0.3 * u
-    y = run(manifold, "exp", x, u)
+    y = run(manifold, "retr", x, u)
     g, h = ambient(row, rng, batch=(2, 3)), ambient(row, rng, batch=(2, 3))
     calls = {
         "proj": (x, g),
@@ -214,9 +215,10 @@ def test_a_batch_is_a_loop(row, rng):
         "inner": (x, u, v),
         "norm": (x, u),
         "transport": (x, y, v),
-        "project": (x + 0.1 * u,),
+        "nearest": (x + 0.1 * u,),
         "mean_square": (x, u),
     }
+    calls = {name: arrays for name, arrays in calls.items() if name not in row.lacks}
     if row.log:
         calls |= {"log": (x, y), "dist": (x, y)}
     calls = [(name, args, None) for name, args in calls.items()]
@@ -227,8 +229,8 @@ def test_a_batch_is_a_loop(row, rng):
             one = run(manifold, name, *(a[index] for a in args), kind=kind)
             assert_allclose(batched[index], one, rtol=0, atol=1e-11, err_msg=name)
     assert manifold.deviation(x).shape == (2, 3)
-    assert manifold.check_point(x)
-    assert manifold.check_tangent(x, u)
+    assert manifold.is_on(x)
+    assert manifold.is_tangent(x, u)
 
 
 @table()
@@ -255,9 +257,9 @@ def check_steps(row, dtype, rng):
             y = run(manifold, "retr", x, step.astype(dtype), kind=kind)
             assert y.dtype == dtype
             if row.bounded or i < len(steps):
-                assert manifold.check_point(y), (kind, i)
+                assert manifold.is_on(y), (kind, i)
             else:
-                assert np.isnan(y).all() or manifold.check_point(y), (kind, i)
+                assert np.isnan(y).all() or manifold.is_on(y), (kind, i)
             if i in (0, 3):
                 assert_allclose(y, x, rtol=0, atol=tol(dtype, row))
 
@@ -274,13 +276,14 @@ def test_nan_gives_nan_never_a_wrong_point(row, rng):
         results += [run(manifold, "retr", x, step, kind=kind) for kind in manifold.retractions]
     spoiled = x.copy()
     spoiled[0] = np.nan
-    results.append(run(manifold, "project", spoiled))
+    if "nearest" not in row.lacks:
+        results.append(run(manifold, "nearest", spoiled))
     for y in results:
         assert not np.isfinite(y[0]).all()
         assert np.isfinite(y[1]).all()
-        with pytest.raises(ValueError, match="check_point"):
-            manifold.check_point(y[0])
-        assert manifold.check_point(y[1])
+        with pytest.raises(ValueError, match="require_point"):
+            manifold.require_point(y[0])
+        assert manifold.is_on(y[1])
 
 
 def check_slope(height, vector, place, along):
@@ -327,6 +330,6 @@ def test_unknown_shapes_are_accepted(row, rng):
     values = pytensor.function([sx, su], outputs, mode="FAST_COMPILE")(x, u)
     for kind, value in zip(kinds, values, strict=True):
         if row.shape[0] == row.shape[1] and kind == "cayley" and "stiefel" in str(manifold).lower():
-            assert manifold.check_point(value)  # another curve than that of known square shape
+            assert manifold.is_on(value)  # another curve than that of known square shape
         else:
             assert_allclose(value, run(manifold, "retr", x, u, kind=kind), rtol=0, atol=1e-11)

@@ -11,20 +11,26 @@ from manifold_table import ROWS, Row, ambient, drawn, run, shortened, table, tol
 from numpy.testing import assert_allclose
 from pytensor.gradient import NullTypeGradError
 
+import unitarygraph as ug
+from unitarygraph import stacked
 from unitarygraph.checks import check_retraction
+from unitarygraph.core.layout import is_complex
 from unitarygraph.manifolds import (
     Euclidean,
     GeneralizedStiefel,
     Grassmann,
     Manifold,
+    Oblique,
     PositiveDefinite,
     Product,
     SpecialUnitary,
     Sphere,
     Stiefel,
+    SymplecticStiefel,
     Unitary,
 )
-from unitarygraph.manifolds.base import evaluate
+from unitarygraph.manifolds.base import POINTS_AND_VECTORS, evaluate
+from unitarygraph.manifolds.symplectic_stiefel import symplectic_form
 from unitarygraph.ops.determinant import angles
 
 pytestmark = [pytest.mark.filterwarnings(line) for line in THIRD_PARTY]
@@ -91,11 +97,11 @@ def test_positive_definite_geometry_is_the_published_one(field, rng):
 def test_positive_definite_retractions_end_in_nan_where_rounding_would_leave_the_cone():
     manifold = PositiveDefinite("real")
     x, u = np.eye(2), np.array([[1e30, 0.0], [0.0, 1.0]])
-    assert manifold.check_point(run(manifold, "retr", x, u, kind="qr"))
+    assert manifold.is_on(run(manifold, "retr", x, u, kind="qr"))
     u = np.array([[1e30, 1e30], [1e30, 1e30]])
     assert np.isnan(run(manifold, "retr", x, u, kind="qr")).all()
-    raised = run(manifold, "project", np.array([[1.0, 2.0], [2.0, 1.0]]))
-    assert manifold.check_point(raised)
+    raised = run(manifold, "nearest", np.array([[1.0, 2.0], [2.0, 1.0]]))
+    assert manifold.is_on(raised)
     assert_allclose(raised, 1.5 * np.ones((2, 2)), atol=1e-7)
 
 
@@ -130,7 +136,7 @@ def test_special_unitary_log_is_nan_where_the_principal_one_is_not_tangent():
         manifold.store(np.diag(np.exp(1j * np.array(w))), "float64")
         for w in ([0, 0, 0], [2.5, 2.5, -5])
     )
-    assert manifold.check_point(y)
+    assert manifold.is_on(y)
     assert np.isnan(run(manifold, "log", x, y)).all()
 
 
@@ -156,7 +162,7 @@ def test_angles_of_the_nearest_special_matrix_are_the_best(n, rng):
 def test_nearest_special_matrix_of_singular_ones(field, bad):
     manifold = SpecialUnitary(field)
     z = np.zeros((3, 3)) if bad == "zero" else np.ones((3, 3)) * (1j if field == "complex" else 1)
-    assert manifold.check_point(run(manifold, "project", manifold.store(z, "float64")))
+    assert manifold.is_on(run(manifold, "nearest", manifold.store(z, "float64")))
 
 
 def test_logarithm_of_stiefel_manifolds_far_away_is_nan_or_right(rng):
@@ -192,15 +198,65 @@ def test_generalized_stiefel_of_the_identity_is_stiefel(rng):
 
 
 @pytest.mark.parametrize("field", ["complex", "real"])
+def test_symplectic_geometry_is_the_published_one(field, rng):
+    """Gao, Son, Absil, Stykel (2021) with dense matrices, X^T read as X^H."""
+    row = Row(SymplecticStiefel(field), (6, 4))
+    manifold, (n, p) = row.manifold, row.shape
+    x, u = drawn(row, rng, count=1)
+    g = ambient(row, rng)
+    z, w, slope = dense(manifold, x, u, g)
+    jn, jp = symplectic_form(n), symplectic_form(p)
+    gram, right = hconj(z) @ z, hconj(z) @ jn @ slope
+    omega = scipy.linalg.solve_sylvester(gram, gram, hconj(right) - right)
+    projected = manifold.load(run(manifold, "proj", x, g))
+    assert_allclose(projected, slope - jn @ z @ omega, rtol=0, atol=1e-12)
+    turn = (np.eye(n) - z @ jp @ hconj(z) @ jn.T / 2) @ w @ hconj(z @ jp)
+    s = (turn + hconj(turn)) @ jn
+    assert_allclose(s @ z, w, rtol=0, atol=1e-12)
+    cayley = np.linalg.solve(np.eye(n) - s / 2, (np.eye(n) + s / 2) @ z)
+    moved = manifold.load(run(manifold, "retr", x, u, kind="cayley"))
+    assert_allclose(moved, cayley, rtol=1e-11, atol=1e-11)
+    for method in ("exp", "log", "nearest"):
+        with pytest.raises(NotImplementedError, match="in closed form"):
+            getattr(manifold, method)(*(x, u)[: 1 if method == "nearest" else 2])
+
+
+def test_symplectic_steps_do_not_drift_and_end_in_nan_where_the_map_has_a_pole():
+    manifold, rng = SymplecticStiefel("real"), np.random.default_rng(0)
+    x = manifold.random_point((4, 2), rng, "float32")
+    for i in range(1000):
+        u = run(manifold, "proj", x, rng.standard_normal(x.shape).astype("float32"))
+        # Back again every other step, as the manifold is not bounded.
+        x = run(manifold, "retr", x, np.float32(0.1 * (-1) ** i) * u)
+        if np.linalg.norm(x) > 5:
+            x = manifold.random_point((4, 2), rng, "float32")
+    assert manifold.deviation(x) < 1e-5
+    # On the hyperbola of diag(a, 1/a) the Cayley map of a step 2a is (1 + 1)/(1 - 1).
+    x, u = np.eye(2), np.diag([2.0, -2.0])
+    assert manifold.is_tangent(x, u)
+    assert_allclose(run(manifold, "retr", x, 0.5 * u), np.diag([3, 1 / 3]), rtol=1e-14)
+    assert not np.isfinite(run(manifold, "retr", x, u)).all()
+
+
+@table([row for row in ROWS if row.manifold.dim(row.shape)], others=pytest.mark.slow)
+def test_the_seed_of_a_point_serves_for_a_tangent(row):
+    """The matrix that the point was made of, drawn again, is a multiple of it: what is left is noise."""
+    x = row.manifold.random_point(row.shape, 0, "float64")
+    u = row.manifold.random_tangent(x, 0)
+    assert np.linalg.norm(u) > 0.1
+    assert row.manifold.is_tangent(x, u / np.linalg.norm(u))
+
+
+@pytest.mark.parametrize("field", ["complex", "real"])
 def test_spheres_of_single_vectors(field, rng):
     manifold = Sphere(field)
     x = rng.standard_normal((2, 4) if field == "complex" else (4,))
     x /= np.linalg.norm(x)
     u = run(manifold, "proj", x, rng.standard_normal(x.shape))
-    assert manifold.check_point(x)
-    assert manifold.check_tangent(x, u)
+    assert manifold.is_on(x)
+    assert manifold.is_tangent(x, u)
     y = run(manifold, "exp", x, u / np.linalg.norm(u))
-    assert manifold.check_point(y)
+    assert manifold.is_on(y)
     assert run(manifold, "dist", x, y) == pytest.approx(1)
     assert run(manifold, "norm", x, u) == pytest.approx(np.linalg.norm(u))
     assert run(manifold, "inner", x, u, u) == pytest.approx(np.sum(u * u))
@@ -216,10 +272,11 @@ def test_products_go_factor_by_factor(rng):
     ]
     assert str(manifold) == "Product(Unitary(complex), Sphere(real), Euclidean(real))"
     assert manifold.dim(shapes) == 9 + 5 + 4
-    assert manifold.retractions == {"qr": 1, "polar": 2, "cayley": 2, "exp": 2}
+    assert manifold.retractions == {"qr": 1, "polar": 2, "cayley": 2, "exp": 2, "normalize": 2}
+    assert manifold.best_retraction == "polar"
     assert manifold.isometric_transport
-    assert manifold.check_point(x)
-    assert manifold.check_tangent(x, u)
+    assert manifold.is_on(x)
+    assert manifold.is_tangent(x, u)
     total = sum(each("inner", x, u, v))
     assert evaluate(manifold.inner(x, u, v)) == pytest.approx(total)
     assert evaluate(manifold.norm(x, u)) ** 2 == pytest.approx(sum(each("inner", x, u, u)))
@@ -231,7 +288,7 @@ def test_products_go_factor_by_factor(rng):
         "ehess2rhess": (x, v, v, u),
         "log": (x, y),
         "transport": (x, y, v),
-        "project": (v,),
+        "nearest": (v,),
         "mean_square": (x, u),
     }.items():
         got = evaluate(list(getattr(manifold, method)(*args)))
@@ -241,9 +298,9 @@ def test_products_go_factor_by_factor(rng):
     bad = (x[0], 2 * x[1], x[2])
     assert manifold.deviation(bad) == pytest.approx(3)
     with pytest.raises(ValueError, match=r"not on Sphere\(real\)"):
-        manifold.check_point(bad)
+        manifold.require_point(bad)
     with pytest.raises(ValueError, match=r"not tangent at x on Sphere"):
-        manifold.check_tangent(x, (u[0], x[1], u[2]))
+        manifold.require_tangent(x, (u[0], x[1], u[2]))
     with pytest.raises(ValueError, match=r"proj: expected 3 entries on Product.*got 2"):
         manifold.proj(x[:2], u[:2])
     with pytest.raises(TypeError, match="Product: expected one manifold or more"):
@@ -277,12 +334,12 @@ def test_a_canonical_step_is_once_the_tangent(field, kind, rng):
     assert_allclose((ends[0] - ends[1]) / (2 * h), u, rtol=0, atol=1e-8)
 
 
-@table([row for row in ROWS if row.shape != (1, 1)])
+@table([row for row in ROWS if row.shape != (1, 1) and "nearest" not in row.lacks])
 def test_projecting_leaves_points_where_they_are(row, rng):
     """CDOpt's complex post-processing moves feasible points."""
     for dtype in DTYPES:
         x = row.manifold.random_point(row.shape, rng, dtype)
-        assert_allclose(run(row.manifold, "project", x), x, rtol=0, atol=tol(dtype, row))
+        assert_allclose(run(row.manifold, "nearest", x), x, rtol=0, atol=tol(dtype, row))
 
 
 # Shapes, names, errors, backends.
@@ -300,7 +357,7 @@ def test_projections_on_values_on_other_backends(backend, rng):
     for manifold in (SpecialUnitary(), SpecialUnitary("real"), PositiveDefinite()):
         shape = manifold.matrices.storage_shape((6, 3, 3))
         given.append(pt.tensor(dtype="float64", shape=shape))
-        outputs.append(manifold.project(given[-1]))
+        outputs.append(manifold.nearest(given[-1]))
         data.append(rng.standard_normal(shape))
         data[-1][0] = 0 if isinstance(manifold, SpecialUnitary) else data[-1][0]
         data[-1][1, ..., 0, 0] = np.nan
@@ -310,7 +367,7 @@ def test_projections_on_values_on_other_backends(backend, rng):
     for got, want in zip(ours, expected, strict=True):
         # The nearest point to zero is any.
         assert_allclose(np.asarray(got)[1:], want[1:], rtol=0, atol=1e-12)
-    assert SpecialUnitary().check_point(np.asarray(ours[0])[[0, 2, 3, 4, 5]])
+    assert SpecialUnitary().is_on(np.asarray(ours[0])[[0, 2, 3, 4, 5]])
     x = pt.tensor(dtype="float64", shape=(2, 4, 2))
     with pytest.raises(NotImplementedError, match=r"StiefelLog has no kernel .* an iteration on"):
         pytensor.function([x], Stiefel(metric="canonical").log(x, 2 * x), mode=backend)
@@ -404,26 +461,150 @@ def test_errors_name_argument_expected_and_got(rng):
         Unitary().proj(x[0], x[0])
     with pytest.raises(TypeError, match="one dtype, got x float64, u float32"):
         Unitary().retr(x, x.astype("float32"))
-    with pytest.raises(TypeError, match="dtype complex128"):
-        Unitary().proj(x[0] + 1j * x[1], x)
+    with pytest.raises(ValueError, match=r"proj: got a complex argument on Unitary\(real\)"):
+        Unitary("real").proj(x[0] + 1j * x[1], x[0])
+    with pytest.raises(
+        ValueError, match=r"is_on: x is complex and the manifold real, Unitary\(real"
+    ):
+        Unitary("real").is_on(x[0] + 1j * x[1])
+    with pytest.raises(TypeError, match=r"is_on: x must be float32 or float64, got dtype int64"):
+        Unitary("real").is_on(np.eye(3, dtype="int64"))
     with pytest.raises(ValueError, match=r"\|\|X\^H X - I\|\|_F = 5.2, the limit is"):
-        Unitary().check_point(2 * x)
+        Unitary().require_point(2 * x)
     with pytest.raises(ValueError, match="nan"):
-        Unitary().check_point(np.nan * x)
-    assert Unitary().check_point(2 * x, tol=6)
+        Unitary().require_point(np.nan * x)
+    assert Unitary().is_on(2 * x, tol=6)
     with pytest.raises(ValueError, match="n >= p"):
         Stiefel().random_point((2, 3))
     with pytest.raises(ValueError, match="at least as many rows"):
-        Stiefel().check_point(np.zeros((2, 2, 3)))
+        Stiefel().require_point(np.zeros((2, 2, 3)))
     with pytest.raises(ValueError, match=r"shape must be n or"):
         Unitary().random_point((2, 3))
     with pytest.raises(TypeError, match="float16"):
         Unitary().random_point(2, dtype="float16")
-    with pytest.raises(NotImplementedError, match="has no proj"):
-        Manifold().proj(x, x)
+    for method in ("proj", "exp", "retr", "log"):
+        with pytest.raises(NotImplementedError, match="has no"):
+            getattr(Manifold(), method)(x, x)
 
 
-def test_a_retraction_may_be_a_function(rng):
-    x, u = drawn(Row(Unitary(), (3, 3)), rng, count=1)
-    value = evaluate(Unitary().retr(x, u, kind=lambda matrices, x, u: x + 2 * u))
-    assert_allclose(value, x + 2 * u)
+@pytest.mark.parametrize("manifold", [Unitary(), Sphere(), Oblique("real", "columns")], ids=str)
+def test_a_retraction_may_be_a_function_of_the_manifold(manifold, rng):
+    """Not of the algebra: a function for a sphere has to know along which axes its vectors run."""
+    x, u = drawn(Row(manifold, (3, 3)), rng, count=1)
+    value = evaluate(manifold.retr(x, u, kind=lambda m, x, u: m.nearest(x + m.proj(x, 2 * u))))
+    assert_allclose(value, run(manifold, "nearest", x + 2 * u), rtol=0, atol=1e-14)
+    # In flat space it is addition, so that one function serves a list of parameters.
+    flat = Euclidean(manifold.field).retr(x, u, kind=lambda m, x, u: x + 2 * u)
+    assert_allclose(evaluate(flat), x + u)
+
+
+@pytest.mark.parametrize(
+    ("manifold", "best"),
+    [
+        (Unitary(), "polar"),
+        (SpecialUnitary(), "polar"),
+        (Stiefel(), "polar"),
+        (Stiefel(metric="canonical"), "cayley"),
+        (Grassmann(), "qr"),
+        (Sphere(), "normalize"),
+        (PositiveDefinite(), "second_order"),
+        (Euclidean(), "exp"),
+    ],
+    ids=str,
+)
+def test_without_a_name_the_manifold_takes_its_best_retraction(manifold, best, rng):
+    assert manifold.best_retraction == best
+    assert manifold.retractions[best] == 2
+    x, u = drawn(Row(manifold, (4, 4)), rng, count=1)
+    wanted = run(manifold, "retr", x, u, kind=best)
+    assert np.array_equal(run(manifold, "retr", x, u), wanted)
+    for name in {"qr", "polar", "cayley", "exp"} - set(manifold.retractions):
+        assert np.array_equal(run(manifold, "retr", x, u, kind=name), wanted)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@table([row for row in ROWS if row.manifold.field == "complex"], others=pytest.mark.slow)
+def test_complex_variables_and_arrays_give_the_stored_values(row, dtype, rng):
+    """Every method, the arguments complex variables or NumPy complex arrays."""
+    manifold = row.manifold
+    x, u, v = drawn(row, rng, dtype)
+    u = shortened(row, x, u, 0.5)
+    y = run(manifold, "retr", x, u)
+    g, h = ambient(row, rng, dtype), ambient(row, rng, dtype)
+    calls = {
+        "proj": (x, g),
+        "egrad2rgrad": (x, g),
+        "ehess2rhess": (x, g, h, v),
+        "transport": (x, y, v),
+        "nearest": (x + u,),
+        "retr": (x, u),
+        "exp": (x, u),
+        "log": (x, y),
+        "inner": (x, u, v),
+        "norm": (x, u),
+        "dist": (x, y),
+        "mean_square": (x, u),
+    }
+    absent = {*row.lacks, *(() if row.log else ("log", "dist"))}
+    calls = {method: arrays for method, arrays in calls.items() if method not in absent}
+    for method, arrays in calls.items():
+        wanted = run(manifold, method, *arrays)
+        given = [ug.matrix(shape=row.shape, dtype=dtype) for _ in arrays]
+        found = [getattr(manifold, method)(*given)]
+        # One NumPy complex array beside a complex variable, a stored tensor and a Python call.
+        first = stacked.to_complex(arrays[0])
+        found.append(getattr(manifold, method)(first, *given[1:]))
+        found.append(getattr(manifold, method)(given[0], *map(pt.constant, arrays[1:])))
+        wants_complex = method in POINTS_AND_VECTORS
+        assert all(is_complex(z) == wants_complex for z in found)
+        f = ug.function(given, found, mode="FAST_COMPILE", on_unused_input="ignore")
+        wanted = stacked.to_complex(wanted) if wants_complex else wanted
+        for value in f(*map(stacked.to_complex, arrays)):
+            assert value.dtype == wanted.dtype
+            assert_allclose(value, wanted, rtol=0, atol=tol(dtype, row), err_msg=method)
+    z, w = stacked.to_complex(x), stacked.to_complex(u)
+    assert manifold.is_on(z)
+    assert manifold.is_tangent(z, w)
+    manifold.require_point(z)
+    manifold.require_tangent(z, w)
+    assert manifold.deviation(z) == manifold.deviation(x)
+    assert manifold.tolerance(z) == manifold.tolerance(x)
+    tangent = manifold.random_tangent(z, 5)
+    assert np.array_equal(tangent, stacked.to_complex(manifold.random_tangent(x, 5)))
+    if not isinstance(manifold, Euclidean):
+        off = z + 1j
+        assert not manifold.is_on(off)
+        with pytest.raises(ValueError, match="require_point: x is not on"):
+            manifold.require_point(off)
+
+
+def test_products_take_complex_entries(rng):
+    factors, shapes = (Unitary(), Sphere("real"), Product(Stiefel())), ((3, 3), (2, 3), ((4, 2),))
+    manifold = Product(*factors)
+    x = manifold.random_point(shapes, 0, "float64")
+    u, v = manifold.random_tangent(x, 1), manifold.random_tangent(x, 2)
+    as_complex = lambda t: (stacked.to_complex(t[0]), t[1], (stacked.to_complex(t[2][0]),))  # noqa: E731
+    z, w = as_complex(x), as_complex(u)
+    assert manifold.is_on(z)
+    assert manifold.is_tangent(z, w)
+    assert not manifold.is_on((2 * z[0], *z[1:]))
+    assert manifold.deviation(z) == manifold.deviation(x)
+    turned = manifold.random_tangent(z, 1)
+    assert np.array_equal(turned[0], w[0])
+    given = (ug.as_complex(z[0]), pt.constant(z[1]), (z[2][0],))
+    for point in (z, given):
+        assert evaluate(manifold.inner(point, w, as_complex(v))) == pytest.approx(
+            evaluate(manifold.inner(x, u, v)), rel=1e-13
+        )
+        for method, kind in (("retr", None), ("retr", "qr"), ("exp", None), ("proj", None)):
+            options = {} if kind is None else {"kind": kind}
+            got = getattr(manifold, method)(point, w, **options)
+            want = getattr(manifold, method)(x, u, **options)
+            assert [is_complex(got[0]), is_complex(got[1]), is_complex(got[2][0])] == [
+                True,
+                False,
+                True,
+            ]
+            for a, b in ((got[0], want[0]), (got[2][0], want[2][0])):
+                assert_allclose(evaluate(a.stacked), evaluate(b), rtol=0, atol=1e-14)
+            assert_allclose(evaluate(got[1]), evaluate(want[1]), rtol=0, atol=1e-14)

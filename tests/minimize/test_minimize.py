@@ -52,7 +52,7 @@ def test_unitary_procrustes(method, rng):
     assert abs(result.fun - least) <= 1e-12 * least
     assert_allclose(stacked.to_complex(W.get_value()), solution, atol=1e-6)
     assert np.array_equal(result.x[0], W.get_value())
-    assert W.manifold.check_point(W.get_value())
+    assert W.manifold.is_on(W.get_value())
 
 
 @methods
@@ -200,7 +200,7 @@ def test_a_callback_may_stop(method, rng):
     assert "callback" in result.message
     with pytest.raises(KeyError):
         minimize(loss, [W], method, callback=lambda state: {}["key"], tol=0, **FAST)
-    assert W.manifold.check_point(W.get_value())
+    assert W.manifold.is_on(W.get_value())
 
 
 @methods

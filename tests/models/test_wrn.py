@@ -129,7 +129,7 @@ def test_evaluation_uses_the_checkpoints_statistics(whole):
     for name, value in means.items():
         assert np.array_equal(value, program.shared[name].get_value())
     for p in fresh.model.orthogonal_params:
-        p.manifold.check_point(p.get_value())
+        p.manifold.require_point(p.get_value())
 
 
 def test_resumed_run_is_the_undisturbed_one_bit_for_bit(tmp_path, whole):

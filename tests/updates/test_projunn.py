@@ -183,7 +183,7 @@ def test_gradients_of_any_size_leave_it_unitary(kind, sampler, size):
     p = parameter(stored(manifold, 5, 0, "float32"), manifold, "U")
     g = gaussian("complex", 5, 5, 1, "float32") * np.float32(size)
     new_value(p, g, kind=kind, sampler=sampler, rate=0.1)
-    assert manifold.check_point(p.get_value())
+    assert manifold.is_on(p.get_value())
 
 
 @fields

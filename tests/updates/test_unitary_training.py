@@ -12,11 +12,12 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from unitarygraph import stacked, updates
-from unitarygraph.checks import check_gradient, unitarity
+from unitarygraph.checks import check_gradient
 from unitarygraph.manifolds import Unitary
 from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.ops.recurrence import recurrence
 from unitarygraph.parameter import parameter
+from unitarygraph.weights import unitarity
 
 UNITS, SYMBOLS, TIME, BATCH, STEPS, RATE = 128, 4, 10, 8, 500, 0.005
 LIMIT = {"float64": 1e-12, "float32": 1e-4}

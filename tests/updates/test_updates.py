@@ -188,7 +188,7 @@ def test_mixed_parameters_stay_where_they_live_and_the_loss_falls(name, retracti
     for p in params:
         assert p.get_value().dtype == dtype
     for p in params[:2]:
-        assert p.manifold.check_point(p.get_value())
+        assert p.manifold.is_on(p.get_value())
 
 
 @rules

@@ -179,7 +179,7 @@ def test_a_mask_may_depend_on_the_step():
     for k in range(4):
         f()
         assert np.array_equal(W.get_value(), before) == (k < 2)
-    assert W.manifold.check_point(W.get_value())
+    assert W.manifold.is_on(W.get_value())
 
 
 def test_masks_that_cannot_be_are_refused():

@@ -1,9 +1,9 @@
 """What to call before one trusts a graph."""
 
+from unitarygraph.checks.deviation import matrix_unitarity
 from unitarygraph.checks.gradient import GradientCheck, check_gradient
 from unitarygraph.checks.hessian import HessianCheck, check_hessian
 from unitarygraph.checks.retraction import RetractionCheck, check_retraction
-from unitarygraph.checks.unitarity import unitarity
 
 __all__ = [
     "GradientCheck",
@@ -12,5 +12,5 @@ __all__ = [
     "check_gradient",
     "check_hessian",
     "check_retraction",
-    "unitarity",
+    "matrix_unitarity",
 ]

@@ -7,8 +7,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.checks.plots import DirectionsCheck
-from unitarygraph.checks.tangency import LIMIT, tangency, unit
+from unitarygraph.checks.report import DirectionsCheck, table
+from unitarygraph.checks.tangency import LIMIT, stored_inputs, tangency, unit
+from unitarygraph.core.layout import plain
 from unitarygraph.parameter import manifold_of
 
 TOLERANCE = {"float64": 1e-5, "float32": 2e-2}
@@ -41,20 +42,22 @@ class GradientCheck(DirectionsCheck):
 
     def __str__(self):
         worst = int(np.argmax(self.errors.min(axis=1)))
-        lines = [f"gradient of {self.parameter}, worst of {len(self.slopes)} directions"]
-        lines.append(f"{'step':>9}  {'difference':>14}  {'slope':>14}  {'error':>9}")
-        lines += [
-            f"{step:9.1e}  {difference:14.6e}  {self.slopes[worst]:14.6e}  {error:9.1e}"
-            for step, difference, error in zip(
-                self.steps, self.differences[worst], self.errors[worst], strict=True
-            )
-        ]
-        lines.append(
+        summary = (
             f"smallest error {self.errors[worst].min():.1e} (limit {self.tolerance:.0e}), "
-            f"tangency {self.tangency:.1e} (limit {LIMIT:.0e}): "
-            + ("passed" if self.passed else "FAILED")
+            f"tangency {self.tangency:.1e} (limit {LIMIT:.0e})"
         )
-        return "\n".join(lines)
+        slopes = np.full(len(self.steps), self.slopes[worst])
+        return table(
+            f"gradient of {self.parameter}, worst of {len(self.slopes)} directions",
+            {
+                "step": (9, ".1e"),
+                "difference": (14, ".6e"),
+                "slope": (14, ".6e"),
+                "error": (9, ".1e"),
+            },
+            zip(self.steps, self.differences[worst], slopes, self.errors[worst], strict=True),
+            [(summary, self.passed)],
+        )
 
 
 def check_gradient(
@@ -64,7 +67,7 @@ def check_gradient(
     directions=3,
     steps=None,
     tolerance=None,
-    retraction="qr",
+    retraction=None,
     rng=0,
     mode="FAST_COMPILE",
     plot=None,
@@ -79,15 +82,16 @@ def check_gradient(
 
     Parameters
     ----------
-    loss : symbolic scalar
-    param : shared variable that the loss depends on, of any manifold or none
+    loss : symbolic real scalar
+    param : shared variable that the loss depends on, complex or not, of any manifold or none
     inputs : dict, optional
-        {input variable of the loss: value}, as in ``givens``
+        {input variable of the loss: value}, as in ``givens``; of a complex variable a NumPy complex
+        array, or its storage
     directions : number of random tangents
     steps : decreasing step lengths, by default 1e-1 ... 1e-8, in float32 1 ... 1e-4
     tolerance : largest error at the best step, relative to the size that a slope in a random
         direction has; by default 1e-5, in float32 2e-2
-    retraction : by which the differences walk
+    retraction : by which the differences walk, by default the manifold's own best
     rng : numpy Generator or seed
     mode : how the graphs are compiled
     plot : a path, matplotlib Axes or True: draw error against step as well
@@ -110,7 +114,7 @@ def check_gradient(
     >>> bool(ug.check_gradient((W[0] ** 3).sum(), W))
     True
     """
-    manifold, inputs = manifold_of(param), dict(inputs or {})
+    manifold, inputs = manifold_of(param), stored_inputs(inputs)
     if loss.type.ndim:
         raise ValueError(f"check_gradient: loss must be a scalar, got shape {loss.type.shape}")
     rng = np.random.default_rng(rng)
@@ -119,12 +123,13 @@ def check_gradient(
 
     point = param.type("x")
     tangent = param.type("u")
-    gradient = manifold.egrad2rgrad(param, pytensor.grad(loss, param))
-    slope = pt.sum(manifold.inner(param, gradient, tangent))
+    here = plain(param)
+    gradient = manifold.egrad2rgrad(here, plain(pytensor.grad(loss, param)))
+    slope = pt.sum(manifold.inner(here, gradient, tangent))
     options = {"mode": mode, "on_unused_input": "ignore"}
     slope_of = pytensor.function([tangent, *inputs], [slope, gradient], **options)
     loss_at = pytensor.function([point, *inputs], loss, givens={param: point}, **options)
-    walk = pytensor.function([tangent], manifold.retr(param, tangent, kind=retraction), **options)
+    walk = pytensor.function([tangent], manifold.retr(here, tangent, kind=retraction), **options)
 
     values = list(inputs.values())
     slopes, differences = [], []

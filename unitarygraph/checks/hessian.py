@@ -7,9 +7,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.checks.plots import DirectionsCheck
+from unitarygraph.checks.report import DirectionsCheck, table
 from unitarygraph.checks.retraction import slope
-from unitarygraph.checks.tangency import LIMIT, tangency, unit
+from unitarygraph.checks.tangency import LIMIT, stored_inputs, tangency, unit
+from unitarygraph.core.layout import plain
 from unitarygraph.parameter import manifold_of
 
 STEPS = {"float64": np.logspace(-1, -3, 9), "float32": np.logspace(-0.7, -1.5, 7)}
@@ -45,18 +46,16 @@ class HessianCheck(DirectionsCheck):
 
     def __str__(self):
         worst = int(np.argmin(self.slopes))
-        lines = [f"Hessian of {self.parameter}, worst of {len(self.slopes)} directions"]
-        lines.append(f"{'step':>9}  {'error':>9}")
-        lines += [
-            f"{step:9.1e}  {error:9.1e}"
-            for step, error in zip(self.steps, self.errors[worst], strict=True)
-        ]
-        lines.append(
+        summary = (
             f"slope {self.slopes[worst]:.2f} (expected 3), asymmetry {self.asymmetry:.1e} "
-            f"(limit {self.tolerance[1]:.0e}), tangency {self.tangency:.1e} (limit {LIMIT:.0e}): "
-            + ("passed" if self.passed else "FAILED")
+            f"(limit {self.tolerance[1]:.0e}), tangency {self.tangency:.1e} (limit {LIMIT:.0e})"
         )
-        return "\n".join(lines)
+        return table(
+            f"Hessian of {self.parameter}, worst of {len(self.slopes)} directions",
+            {"step": (9, ".1e"), "error": (9, ".1e")},
+            zip(self.steps, self.errors[worst], strict=True),
+            [(summary, self.passed)],
+        )
 
 
 def check_hessian(
@@ -66,7 +65,7 @@ def check_hessian(
     directions=3,
     steps=None,
     tolerance=None,
-    retraction="exp",
+    retraction=None,
     rng=0,
     mode="FAST_COMPILE",
     plot=None,
@@ -85,16 +84,17 @@ def check_hessian(
 
     Parameters
     ----------
-    loss : symbolic scalar
-    param : shared variable that the loss depends on, of any manifold or none
+    loss : symbolic real scalar
+    param : shared variable that the loss depends on, complex or not, of any manifold or none
     inputs : dict, optional
-        {input variable of the loss: value}, as in ``givens``
+        {input variable of the loss: value}, as in ``givens``; of a complex variable a NumPy complex
+        array, or its storage
     directions : number of random tangents
     steps : step lengths, by default 1e-1 ... 1e-3, in float32 0.2 ... 0.03
     tolerance : how far a slope may be below 3 and how far the Hessian from symmetric, by default
         (0.25, 1e-8), in float32 (0.5, 1e-2)
-    retraction : one of order 2; with a retraction of order 1 the slope is 2 but where the gradient
-        vanishes
+    retraction : one of order 2, by default the manifold's first; with a retraction of order 1 the
+        slope is 2 but where the gradient vanishes
     rng : numpy Generator or seed
     mode : how the graphs are compiled
     plot : a path, matplotlib Axes or True: draw error against step as well
@@ -117,9 +117,12 @@ def check_hessian(
     >>> bool(ug.check_hessian((W[0] ** 3).sum(), W))
     True
     """
-    manifold, inputs = manifold_of(param), dict(inputs or {})
+    manifold, inputs = manifold_of(param), stored_inputs(inputs)
     if loss.type.ndim:
         raise ValueError(f"check_hessian: loss must be a scalar, got shape {loss.type.shape}")
+    if retraction is None:
+        # The first of the highest order: a manifold's best may be one of order 1.
+        retraction = max(manifold.retractions, key=manifold.retractions.__getitem__)
     if manifold.retractions.get(retraction, 2) < 2:
         good = ", ".join(repr(name) for name, order in manifold.retractions.items() if order > 1)
         raise ValueError(
@@ -131,16 +134,16 @@ def check_hessian(
     steps = np.asarray(STEPS[x.dtype.name] if steps is None else steps, "float64")
 
     point, tangent, other = param.type("x"), param.type("u"), param.type("v")
-    egrad = pytensor.grad(loss, param)
-    ehess = pytensor.grad(pt.sum(egrad * tangent), param, disconnected_inputs="ignore")
-    hess = manifold.ehess2rhess(param, egrad, ehess, tangent)
-    inner = lambda a, b: pt.sum(manifold.inner(param, a, b))  # noqa: E731
-    first = inner(manifold.egrad2rgrad(param, egrad), tangent)
+    stored, egrad = plain(param), plain(pytensor.grad(loss, param))
+    ehess = plain(pytensor.grad(pt.sum(egrad * tangent), param, disconnected_inputs="ignore"))
+    hess = manifold.ehess2rhess(stored, egrad, ehess, tangent)
+    inner = lambda a, b: pt.sum(manifold.inner(stored, a, b))  # noqa: E731
+    first = inner(manifold.egrad2rgrad(stored, egrad), tangent)
     terms = [first, inner(hess, tangent), inner(hess, other), inner(hess, hess), hess]
     options = {"mode": mode, "on_unused_input": "ignore"}
     terms_of = pytensor.function([tangent, other, *inputs], terms, **options)
     loss_at = pytensor.function([point, *inputs], loss, givens={param: point}, **options)
-    walk = pytensor.function([tangent], manifold.retr(param, tangent, kind=retraction), **options)
+    walk = pytensor.function([tangent], manifold.retr(stored, tangent, kind=retraction), **options)
 
     values = list(inputs.values())
     here = float(loss_at(x, *values))

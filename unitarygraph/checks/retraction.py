@@ -6,7 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.checks.plots import draw_loglog
+from unitarygraph.checks.report import draw_loglog, table, verdict
 from unitarygraph.checks.tangency import LIMIT, tangency, unit
 
 STEPS = {"float64": np.logspace(-1, -3, 9), "float32": np.logspace(-0.2, -1.2, 7)}
@@ -56,21 +56,23 @@ class RetractionCheck:
         return self.passed
 
     def __str__(self):
-        lines = [f"retractions of {self.manifold}"]
-        lines.append(
-            f"{'kind':>8}  {'declared':>8}  {'order':>6}  {'deviation':>9}  "
-            f"{'dR/dt - u':>9}  {'R(0) - x':>9}"
-        )
-        lines += [
-            f"{kind:>8}  {m.declared:8d}  {m.order:6.2f}  {m.deviation:9.1e}  "
-            f"{m.derivative:9.1e}  {m.origin:9.1e}  {'passed' if m.passed else 'FAILED'}"
+        columns = {
+            "kind": (max(map(len, ("declared", *self.kinds))), ""),
+            "declared": (8, "d"),
+            "order": (6, ".2f"),
+            "deviation": (9, ".1e"),
+            "dR/dt - u": (9, ".1e"),
+            "R(0) - x": (9, ".1e"),
+            "": (6, ""),
+        }
+        rows = [
+            (kind, m.declared, m.order, m.deviation, m.derivative, m.origin, verdict(m.passed))
             for kind, m in self.kinds.items()
         ]
-        lines.append(
-            f"tangency of projected vectors {self.tangency:.1e} (limit {LIMIT:.0e}): "
-            + ("passed" if self.tangency <= LIMIT else "FAILED")
+        summary = f"tangency of projected vectors {self.tangency:.1e} (limit {LIMIT:.0e})"
+        return table(
+            f"retractions of {self.manifold}", columns, rows, [(summary, self.tangency <= LIMIT)]
         )
-        return "\n".join(lines)
 
     def plot(self, target=True):
         """Tangential error against step, both logarithmic. Arguments as of GradientCheck.plot."""

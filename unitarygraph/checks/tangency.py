@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unitarygraph.manifolds.base import evaluate
+from unitarygraph.manifolds.base import evaluate, stored_value
 
 
 def tangency(manifold, x, u):
@@ -29,3 +29,8 @@ def unit(manifold, x, u):
     """The tangent u divided by its length in the manifold's metric, all matrices of a batch jointly."""
     length = np.linalg.norm(evaluate(manifold.norm(x, u)))
     return (u / length).astype(x.dtype) if length else u
+
+
+def stored_inputs(inputs):
+    """A check's inputs, {variable: value}, with the storage of NumPy complex arrays."""
+    return {variable: stored_value(value) for variable, value in dict(inputs or {}).items()}

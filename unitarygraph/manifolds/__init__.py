@@ -7,17 +7,16 @@
 """
 
 from unitarygraph.manifolds.base import Manifold, Retraction
-from unitarygraph.manifolds.complex_circle import ComplexCircle
 from unitarygraph.manifolds.euclidean import Euclidean
 from unitarygraph.manifolds.generalized_stiefel import GeneralizedStiefel
 from unitarygraph.manifolds.grassmann import Grassmann
 from unitarygraph.manifolds.hermitian import Hermitian, SkewHermitian
-from unitarygraph.manifolds.oblique import Oblique
 from unitarygraph.manifolds.positive_definite import PositiveDefinite
 from unitarygraph.manifolds.product import Product
 from unitarygraph.manifolds.special_unitary import SpecialUnitary
-from unitarygraph.manifolds.sphere import Sphere
 from unitarygraph.manifolds.stiefel import Stiefel
+from unitarygraph.manifolds.symplectic_stiefel import SymplecticStiefel
+from unitarygraph.manifolds.unit_vectors import ComplexCircle, Oblique, Sphere
 from unitarygraph.manifolds.unitary import Unitary
 
 __all__ = [
@@ -35,5 +34,6 @@ __all__ = [
     "SpecialUnitary",
     "Sphere",
     "Stiefel",
+    "SymplecticStiefel",
     "Unitary",
 ]

@@ -3,7 +3,10 @@ r"""What every manifold offers, and the parts that an embedded manifold inherits
 Points and vectors are stored as `unitarygraph.stacked` says: complex matrices ``(..., 2, m, n)``,
 with ``field="real"`` plain ``(..., m, n)``. Tangents are matrices of the surrounding space, the
 metric is :math:`\langle u, v\rangle = \mathrm{Re}\,\mathrm{tr}(u^H v)`. Leading axes are a
-batch. Symbolic methods take tensors or NumPy arrays of one dtype and give tensors of that dtype.
+batch. Symbolic methods take tensors or NumPy arrays of one dtype and give tensors of that dtype; where
+an argument is a complex variable or a NumPy complex array, points and vectors that they give are
+complex variables. Methods on values take stored and complex NumPy arrays; `random_point` gives stored
+ones.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,16 +26,19 @@ from unitarygraph.stacked.variables import mark
 
 #: methods whose result is a point or a vector, and those whose result is real numbers
 POINTS_AND_VECTORS = (
-    "proj", "egrad2rgrad", "ehess2rhess", "retr", "exp", "log", "transport", "project",
+    "proj", "egrad2rgrad", "ehess2rhess", "retr", "exp", "log", "transport", "nearest",
 )  # fmt: skip
-NUMBERS = ("inner", "norm", "dist", "mean_square")
+NUMBERS = ("inner", "norm", "dist", "mean_square", "deviation", "tolerance")
+
+#: Names that every manifold takes, for its own best retraction where it has none that is called so:
+#: update rules pass one name for all their parameters.
+COMMON_NAMES = ("qr", "polar", "cayley", "exp")
 
 
 class Retraction(NamedTuple):
     r"""A retraction R of declared order: :math:`R(x, tu) = \mathrm{Exp}_x(tu) + O(t^{order+1})`.
 
-    ``move(geometry, x, u)`` is the symbolic map, given the algebra of the field, or the manifold
-    itself where the map depends on more than the field (`Manifold.geometry`).
+    ``move(manifold, x, u)`` is the symbolic map on stored tensors.
     """
 
     order: int
@@ -40,14 +46,16 @@ class Retraction(NamedTuple):
 
 
 def takes_complex(method, marked):
-    """A manifold's method on stored tensors, made to take complex variables and NumPy complex arrays.
+    """A manifold's method on storage, made to take complex variables and NumPy complex arrays.
 
     Where an argument is one, the result, if ``marked``, is a complex variable; else all is plain.
+    Tuples and lists, the points of a product, are left to the methods of its factors.
     """
 
     @wraps(method)
     def taking(self, *args, **kwargs):
-        if not any(map(is_complex, (*args, *kwargs.values()))):
+        values = (*args, *kwargs.values())
+        if not any(is_complex(x) for x in values if not isinstance(x, tuple | list)):
             return method(self, *args, **kwargs)
         if self.field == "real":
             raise ValueError(f"{method.__name__}: got a complex argument on {self}")
@@ -68,9 +76,10 @@ def stored_value(x):
 class Manifold:
     """A set of matrices over ``field``, with the metric of the space around it unless it says more.
 
-    A subclass gives `retraction_table`, `proj`, `ehess2rhess`, `project`, `dim`, `deviation` and
+    A subclass gives `retraction_table`, `proj`, `ehess2rhess`, `nearest`, `dim`, `deviation` and
     `random_point`, and where the manifold has them `log` and, if it is not the projection,
-    `transport`; with a metric of its own `egrad2rgrad`, `inner` and `norm`.
+    `transport`; with a metric of its own `egrad2rgrad`, `inner` and `norm`. It writes them on stored
+    tensors; that they take complex variables and NumPy complex arrays is seen to when it is defined.
     """
 
     field: str = "complex"
@@ -79,7 +88,7 @@ class Manifold:
         super().__init_subclass__(**kwargs)
         take_complex_in(cls)
 
-    #: retractions by name
+    #: retractions by name; of those of one order the first is the most stable and the cheapest
     retraction_table: ClassVar[Mapping[str, Retraction]] = {}
     #: whether `transport` keeps inner products
     isometric_transport: ClassVar[bool] = False
@@ -105,14 +114,17 @@ class Manifold:
         return algebra(self.field)
 
     @property
-    def geometry(self):
-        """What the moves of `retraction_table` are given first: the algebra, or the manifold."""
-        return self.matrices
-
-    @property
     def retractions(self):
         """Names of the retractions with their declared orders."""
         return {name: entry.order for name, entry in self.retraction_table.items()}
+
+    @property
+    def best_retraction(self):
+        """Name of the retraction that `retr` takes by itself: the first of the highest order."""
+        orders = self.retractions
+        if not orders:
+            raise NotImplementedError(f"{self} has no retraction")
+        return max(orders, key=orders.__getitem__)
 
     def proj(self, x, g):
         """Tangent vector at x nearest to g."""
@@ -133,22 +145,28 @@ class Manifold:
         """
         raise NotImplementedError(f"{self} has no ehess2rhess")
 
-    def retr(self, x, u, kind="qr"):
+    def retr(self, x, u, kind=None):
         """Point reached from x along the tangent u by the retraction ``kind``.
 
-        ``kind`` is a name of `retractions`, or a function of (algebra, x, u). Raises ValueError for
-        other names.
+        ``kind`` is None for the manifold's own best one (`best_retraction`), a name of `retractions`,
+        or a function (manifold, x, u) of stored tensors. The names "qr", "polar", "cayley" and "exp"
+        mean the best one where the manifold has none that is called so. Raises ValueError for other
+        names.
         """
-        if not callable(kind) and kind not in self.retraction_table:
-            names = ", ".join(map(repr, self.retraction_table))
-            raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
         x, u = self.arguments("retr", x=x, u=u)
         if callable(kind):
-            return kind(self.matrices, x, u)
-        return self.retraction_table[kind].move(self.geometry, x, u)
+            return kind(self, x, u)
+        if kind not in self.retraction_table:
+            if kind is not None and kind not in COMMON_NAMES:
+                names = ", ".join(map(repr, self.retraction_table))
+                raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
+            kind = self.best_retraction
+        return self.retraction_table[kind].move(self, x, u)
 
     def exp(self, x, u):
         """Exponential map: the end of the geodesic that leaves x with velocity u, at time 1."""
+        if "exp" not in self.retractions:
+            raise NotImplementedError(f"{self} has no exponential map in closed form")
         x, u = self.arguments("exp", x=x, u=u)
         return self.retr(x, u, kind="exp")
 
@@ -191,40 +209,55 @@ class Manifold:
         freedom = np.asarray(max(self.dim((rows, columns)), 1), u.type.dtype)
         return pt.shape_padright(self.inner(x, u, u) / freedom, self.matrices.axes)
 
-    def project(self, x):
-        """Nearest point of the manifold, of the shape of x."""
-        raise NotImplementedError(f"{self} has no project")
+    def nearest(self, x):
+        """Point of the manifold nearest to the matrix x."""
+        raise NotImplementedError(f"{self} has no nearest point in closed form")
 
     def dim(self, shape):
         """Real dimension of the manifold of (m, n) matrices, ``shape`` = (..., m, n)."""
         raise NotImplementedError(f"{self} has no dim")
 
     def deviation(self, x):
-        """How far a stored NumPy value is from the manifold, one number a matrix, in float64."""
+        """How far a NumPy value is from the manifold, one number a matrix, in float64."""
         raise NotImplementedError(f"{self} has no deviation")
 
     def tolerance(self, x):
         """Deviation that rounding explains: 1000 eps times the square root of the matrix's rows."""
         return 1000 * np.finfo(x.dtype).eps * max(x.shape[-2] if x.ndim > 1 else 1, 1) ** 0.5
 
-    def check_point(self, x, tol=None):
-        """Whether the stored NumPy value x is on the manifold; True or an error.
+    def is_on(self, x, tol=None):
+        """Whether the NumPy value x, stored or complex, is on the manifold.
 
-        Raises ValueError that names the deviation and the limit ``tol`` (by default `tolerance`),
-        or the shape; TypeError for a dtype other than float32 and float64.
+        ``tol`` is the largest `deviation` allowed, by default `tolerance`. Raises ValueError for a shape
+        that the manifold does not have, TypeError for a dtype other than float32 and float64 and their
+        complex ones.
         """
-        x = np.asarray(stored_value(x))
-        if x.dtype.name not in REAL_DTYPES:
-            raise TypeError(f"check_point: x must be float32 or float64, got dtype {x.dtype}")
-        self.check_shape("check_point", "x", x.shape)
-        limit = self.tolerance(x) if tol is None else tol
-        worst = np.max(self.deviation(x), initial=0.0)
+        worst, limit = self._worst_deviation("is_on", x, tol)
+        return bool(worst <= limit)
+
+    def require_point(self, x, tol=None):
+        """Raise ValueError, naming deviation and limit, unless `is_on` is true; else as it does."""
+        worst, limit = self._worst_deviation("require_point", x, tol)
         if not worst <= limit:
             raise ValueError(
-                f"check_point: x is not on {self}: {self.deviation_formula} = {worst:.3g}, "
+                f"require_point: x is not on {self}: {self.deviation_formula} = {worst:.3g}, "
                 f"the limit is {limit:.3g}"
             )
-        return True
+
+    def _worst_deviation(self, method, x, tol):
+        x = self._stored_array(method, "x", x)
+        limit = self.tolerance(x) if tol is None else tol
+        return np.max(self.deviation(x), initial=0.0), limit
+
+    def _stored_array(self, method, name, x):
+        """Storage of a NumPy value, of a shape and dtype that the manifold has."""
+        if is_complex(x) and self.field == "real":
+            raise ValueError(f"{method}: {name} is complex and the manifold real, {self}")
+        x = np.asarray(stored_value(x))
+        if x.dtype.name not in REAL_DTYPES:
+            raise TypeError(f"{method}: {name} must be float32 or float64, got dtype {x.dtype}")
+        self.check_shape(method, name, x.shape)
+        return x
 
     #: what `deviation` measures, for error messages
     deviation_formula: ClassVar[str] = "deviation"
@@ -251,25 +284,32 @@ class Manifold:
                 f"got shape {tuple(shape)}"
             )
 
-    def check_tangent(self, x, u, tol=None):
-        """Whether the stored NumPy value u is tangent at x; True or an error.
+    def is_tangent(self, x, u, tol=None):
+        """Whether the NumPy value u, stored or complex, is tangent at x.
 
-        Raises ValueError that names the length of u's part across the tangent space, relative to
-        u's length where that is above 1, and the limit ``tol`` (by default `tolerance`).
+        ``tol`` is the largest length allowed of u's part across the tangent space, relative to u's own
+        length where that is above 1; by default `tolerance`. Raises as `is_on` does.
         """
-        x, u = (np.asarray(stored_value(a)) for a in (x, u))
-        self.check_shape("check_tangent", "u", u.shape)
-        limit = self.tolerance(x) if tol is None else tol
-        across = np.linalg.norm(evaluate(self.proj(x, u)) - u) / max(np.linalg.norm(u), 1.0)
+        across, limit = self._part_across("is_tangent", x, u, tol)
+        return bool(across <= limit)
+
+    def require_tangent(self, x, u, tol=None):
+        """Raise ValueError, naming length and limit, unless `is_tangent` is true; else as it does."""
+        across, limit = self._part_across("require_tangent", x, u, tol)
         if not across <= limit:
             raise ValueError(
-                f"check_tangent: u is not tangent at x on {self}: the part of u across the tangent "
+                f"require_tangent: u is not tangent at x on {self}: the part of u across the tangent "
                 f"space is {across:.3g}, the limit is {limit:.3g}"
             )
-        return True
+
+    def _part_across(self, method, x, u, tol):
+        x, u = self._stored_array(method, "x", x), self._stored_array(method, "u", u)
+        limit = self.tolerance(x) if tol is None else tol
+        across = np.linalg.norm(evaluate(self.proj(x, u)) - u) / max(np.linalg.norm(u), 1.0)
+        return across, limit
 
     def random_point(self, shape, rng=None, dtype=None):
-        """Random stored point: matrices of shape (..., m, n) as a NumPy array.
+        """Random point, stored: matrices of shape (..., m, n) as a real NumPy array.
 
         ``rng``: a Generator or a seed; dtype float32 or float64, by default ``floatX``.
         """
@@ -278,8 +318,15 @@ class Manifold:
     def random_tangent(self, x, rng=None):
         """Random tangent at the NumPy point x, stored or complex as x is: a normal matrix, projected."""
         stored = np.asarray(stored_value(x))
-        normal = np.random.default_rng(rng).standard_normal(stored.shape).astype(stored.dtype)
-        tangent = evaluate(self.proj(stored, normal))
+        rng = np.random.default_rng(rng)
+        # The matrix that a point of a sphere was made of, drawn again from the same seed, leaves
+        # nothing but rounding: then the next one.
+        for _ in range(2):
+            normal = rng.standard_normal(stored.shape).astype(stored.dtype)
+            tangent = evaluate(self.proj(stored, normal))
+            noise = np.finfo(stored.dtype).eps ** 0.5 * np.linalg.norm(normal)
+            if np.linalg.norm(tangent) > noise:
+                break
         return to_complex(tangent) if is_complex(x) else tangent
 
     def normal_matrices(self, shape, rng):

@@ -11,13 +11,12 @@ from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.stacked.algebra import algebra
 
 
-def _add(matrices, x, u):
+def straight(manifold, x, u):
+    """x + u, the geodesic of a flat space."""
     return x + u
 
 
-# Every retraction of a flat space is addition; all names are taken, so that one name serves a list
-# of parameters of several manifolds.
-RETRACTIONS = {name: Retraction(2, _add) for name in ("qr", "polar", "cayley", "exp")}
+RETRACTIONS = {"exp": Retraction(2, straight)}
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,9 @@ class Euclidean(Manifold):
         _, ehess = self.arguments("ehess2rhess", x=x, ehess=ehess)
         return ehess
 
-    def retr(self, x, u, kind="exp"):
-        """The sum x + u, for every name of `retractions`."""
-        return super().retr(x, u, kind=kind if kind in RETRACTIONS or not callable(kind) else "exp")
+    def retr(self, x, u, kind=None):
+        """The sum x + u, for a function too: one serves a list with flat parameters among others."""
+        return super().retr(x, u, kind=None if callable(kind) else kind)
 
     def log(self, x, y):
         """The difference y - x."""
@@ -72,9 +71,9 @@ class Euclidean(Manifold):
         _, u = self.arguments("mean_square", x=x, u=u)
         return pt.square(u)
 
-    def project(self, x):
-        """X itself."""
-        (x,) = self.arguments("project", x=x)
+    def nearest(self, x):
+        """The matrix x itself."""
+        (x,) = self.arguments("nearest", x=x)
         return x
 
     def dim(self, shape):

@@ -90,7 +90,7 @@ class GeneralizedStiefel(Stiefel):
         slopes = self._gradients("ehess2rhess", egrad=egrad, ehess=ehess)
         return self._pull(self.flat.ehess2rhess(point, *slopes, tangent))
 
-    def retr(self, x, u, kind="qr"):
+    def retr(self, x, u, kind=None):
         """Stiefel's retraction ``kind``, in the coordinates L^H X."""
         if callable(kind):
             return super().retr(x, u, kind)
@@ -108,9 +108,9 @@ class GeneralizedStiefel(Stiefel):
         """Length in the metric, one number a matrix."""
         return self.flat.norm(*self._push("norm", x=x, u=u))
 
-    def project(self, x):
+    def nearest(self, x):
         """Nearest point in B's norm: the polar factor in the coordinates L^H X."""
-        return self._pull(Polar(self.field)(*self._push("project", x=x))[0])
+        return self._pull(Polar(self.field)(*self._push("nearest", x=x))[0])
 
     def deviation(self, x):
         r""":math:`\|X^H B X - I\|_F` of a stored value, computed in double."""

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from unitarygraph.manifolds import stiefel_curves, unitary
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
+from unitarygraph.manifolds.retractions import by_polar, by_qr, canonical_geodesic, stiefel_cayley
 from unitarygraph.manifolds.stiefel import Stiefel
 from unitarygraph.ops.logm import Logm
 from unitarygraph.ops.polar import Polar
@@ -15,10 +15,10 @@ from unitarygraph.ops.polar import Polar
 # As subspaces the first two are one map, of order 2; Stiefel's two geodesics are one along U with
 # X^H U = 0.
 RETRACTIONS = {
-    "qr": Retraction(2, unitary.by_qr),
-    "polar": Retraction(2, unitary.by_polar),
-    "cayley": Retraction(2, stiefel_curves.by_cayley),
-    "exp": Retraction(2, stiefel_curves.by_canonical_exp),
+    "qr": Retraction(2, by_qr),
+    "polar": Retraction(2, by_polar),
+    "cayley": Retraction(2, stiefel_cayley),
+    "exp": Retraction(2, canonical_geodesic),
 }
 
 
@@ -77,9 +77,9 @@ class Grassmann(Manifold):
         turn = self.matrices.solve(system, matmul(hconj(aligned), v))
         return matmul(v - matmul(x + aligned, turn), hconj(q))
 
-    def project(self, x):
+    def nearest(self, x):
         """Polar factor of x."""
-        (x,) = self.arguments("project", x=x)
+        (x,) = self.arguments("nearest", x=x)
         return Polar(self.field)(x)[0]
 
     def dim(self, shape):

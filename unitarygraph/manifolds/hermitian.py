@@ -35,9 +35,9 @@ class Hermitian(Euclidean):
         """Projection of the Euclidean Hessian ``ehess``."""
         return self.proj(x, ehess)
 
-    def project(self, x):
+    def nearest(self, x):
         """The (skew-)Hermitian part of x."""
-        (x,) = self.arguments("project", x=x)
+        (x,) = self.arguments("nearest", x=x)
         return self._part(x)
 
     def mean_square(self, x, u):

@@ -12,26 +12,24 @@ from unitarygraph.ops.expm.path import ExpmPath
 from unitarygraph.ops.positive import NearestPositive, PositiveGuard, PositiveLog, PositiveRoot
 
 
-def by_second_order(matrices, x, u):
+def second_order(manifold, x, u):
     r""":math:`X + U + U X^{-1} U / 2`, always positive: half of :math:`X + (X+U) X^{-1} (X+U)`."""
-    half = np.asarray(0.5, x.type.dtype)
+    matrices, half = manifold.matrices, np.asarray(0.5, x.type.dtype)
     turned = matrices.matmul(u, matrices.solve(x, u))
     return PositiveGuard(matrices.field)(x + u + half * turned)
 
 
-def by_exp(matrices, x, u):
+def geodesic(manifold, x, u):
     r"""Geodesic :math:`E^H X E`, :math:`E = \exp(X^{-1} U / 2)`: positive by its form."""
-    half = np.asarray(0.5, x.type.dtype)
+    matrices, half = manifold.matrices, np.asarray(0.5, x.type.dtype)
     root = ExpmPath(matrices.field, 0, "general")(half * matrices.solve(x, u))
     moved = matrices.matmul(matrices.hconj(root), x, root)
     return PositiveGuard(matrices.field)(moved)
 
 
 RETRACTIONS = {
-    "qr": Retraction(2, by_second_order),
-    "polar": Retraction(2, by_second_order),
-    "cayley": Retraction(2, by_second_order),
-    "exp": Retraction(2, by_exp),
+    "second_order": Retraction(2, second_order),
+    "exp": Retraction(2, geodesic),
 }
 
 
@@ -41,8 +39,8 @@ class PositiveDefinite(Manifold):
 
     An open cone: tangents are Hermitian matrices. Metric
     :math:`\mathrm{Re}\,\mathrm{tr}(X^{-1} U X^{-1} V)`, the same for :math:`A X A^H`; real dimension
-    :math:`n^2`, or n(n+1)/2. The names "qr", "polar" and "cayley" are one map here, of order 2; where
-    rounding would make a step's end indefinite the result is NaN. Source: Bhatia (2007), Positive
+    :math:`n^2`, or n(n+1)/2. Where rounding would make a
+    step's end indefinite the result of a retraction is NaN. Source: Bhatia (2007), Positive
     Definite Matrices, chapter 6; Sra and Hosseini (2015).
     """
 
@@ -106,13 +104,13 @@ class PositiveDefinite(Manifold):
         solve, hconj = self.matrices.solve, self.matrices.hconj
         return root, self.matrices.hermitian(solve(root, hconj(solve(root, hconj(y)))))
 
-    def project(self, x):
+    def nearest(self, x):
         r"""Nearest point of the closed cone moved inside it, on values of any square matrices.
 
         The Hermitian part with its eigenvalues raised to :math:`\sqrt\epsilon` times the largest: the
         cone is open, and no nearest point exists for what is outside. Source: Higham (1988).
         """
-        (x,) = self.arguments("project", x=x)
+        (x,) = self.arguments("nearest", x=x)
         return NearestPositive(self.field)(x)
 
     def dim(self, shape):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.manifolds.base import Manifold
+from unitarygraph.manifolds.base import COMMON_NAMES, Manifold
 
 
 @dataclass(frozen=True, init=False)
@@ -14,7 +14,8 @@ class Product(Manifold):
 
     ``Product(Unitary(), Sphere("real"))``. The metric is the sum of the factors' metrics, distances
     are the root of the sum of squares, everything else goes factor by factor. Batch axes of the
-    entries must agree. Shapes, too, are given as a tuple. Points are no arrays: parameters are made
+    entries must agree. Shapes, too, are given as a tuple. Entries may be complex variables or NumPy
+    complex arrays; what the factors make of them is again. Points are no arrays: parameters are made
     of each entry.
     """
 
@@ -42,18 +43,20 @@ class Product(Manifold):
 
     @property
     def retractions(self):
-        """Names that every factor has, with the smallest of their orders."""
-        first, *others = (m.retractions for m in self.manifolds)
-        common = [name for name in first if all(name in other for other in others)]
-        return {name: min(m.retractions[name] for m in self.manifolds) for name in common}
+        """Names that a factor has, with the smallest order of what the factors make of them."""
+        names = dict.fromkeys(name for m in self.manifolds for name in m.retractions)
+        return {name: min(map(order_of(name), self.manifolds)) for name in names}
 
-    def _each(self, method, *tuples, **options):
+    def _entries(self, method, *tuples):
         for values in tuples:
             if len(values) != len(self.manifolds):
                 raise ValueError(
                     f"{method}: expected {len(self.manifolds)} entries on {self}, got {len(values)}"
                 )
-        rows = zip(self.manifolds, *tuples, strict=True)
+        return tuples
+
+    def _each(self, method, *tuples, **options):
+        rows = zip(self.manifolds, *self._entries(method, *tuples), strict=True)
         return tuple(getattr(m, method)(*values, **options) for m, *values in rows)
 
     def proj(self, x, g):
@@ -68,9 +71,21 @@ class Product(Manifold):
         """The factors' Hessians: ``ehess`` holds what the whole tangent u makes of each gradient."""
         return self._each("ehess2rhess", x, egrad, ehess, u)
 
-    def retr(self, x, u, kind="qr"):
-        """The factors' retractions."""
-        return self._each("retr", x, u, kind=kind)
+    def retr(self, x, u, kind=None):
+        """The factors' retractions: each its own best one, or that called ``kind`` where it has one.
+
+        Raises ValueError for a name that no factor has.
+        """
+        if kind is not None and kind not in (*self.retractions, *COMMON_NAMES):
+            names = ", ".join(map(repr, self.retractions))
+            raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
+        kinds = [kind if kind in m.retractions else None for m in self.manifolds]
+        rows = zip(self.manifolds, *self._entries("retr", x, u), kinds, strict=True)
+        return tuple(m.retr(*row) for m, *row in rows)
+
+    def exp(self, x, u):
+        """The factors' exponential maps."""
+        return self._each("exp", x, u)
 
     def log(self, x, y):
         """The factors' logarithms."""
@@ -96,9 +111,9 @@ class Product(Manifold):
         """The factors' mean squares, a tuple."""
         return self._each("mean_square", x, u)
 
-    def project(self, x):
+    def nearest(self, x):
         """The factors' nearest points."""
-        return self._each("project", x)
+        return self._each("nearest", x)
 
     def dim(self, shape):
         """Sum of the dimensions; ``shape`` holds one shape a factor."""
@@ -108,13 +123,21 @@ class Product(Manifold):
         """Root of the sum of the factors' squared deviations."""
         return np.sqrt(sum(np.square(d) for d in self._each("deviation", x)))
 
-    def check_point(self, x, tol=None):
-        """Whether every entry is on its manifold; True or the entry's error."""
-        return all(self._each("check_point", x, tol=tol))
+    def is_on(self, x, tol=None):
+        """Whether every entry is on its manifold."""
+        return all(self._each("is_on", x, tol=tol))
 
-    def check_tangent(self, x, u, tol=None):
-        """Whether every entry is tangent; True or the entry's error."""
-        return all(self._each("check_tangent", x, u, tol=tol))
+    def require_point(self, x, tol=None):
+        """Raise the error of the first entry that is not on its manifold."""
+        self._each("require_point", x, tol=tol)
+
+    def is_tangent(self, x, u, tol=None):
+        """Whether every entry is tangent."""
+        return all(self._each("is_tangent", x, u, tol=tol))
+
+    def require_tangent(self, x, u, tol=None):
+        """Raise the error of the first entry that is not tangent."""
+        self._each("require_tangent", x, u, tol=tol)
 
     def random_point(self, shape, rng=None, dtype=None):
         """Independent random points; ``shape`` holds one shape a factor."""
@@ -123,6 +146,11 @@ class Product(Manifold):
     def random_tangent(self, x, rng=None):
         """Independent random tangents."""
         return self._each("random_tangent", x, rng=np.random.default_rng(rng))
+
+
+def order_of(name):
+    """The order that the retraction of a name has on a manifold, or its best one in its place."""
+    return lambda m: m.retractions.get(name, m.retractions[m.best_retraction])
 
 
 def _root_of_squares(lengths):

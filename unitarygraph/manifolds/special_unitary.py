@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.manifolds import unitary
 from unitarygraph.manifolds.base import Retraction
+from unitarygraph.manifolds.retractions import limited, rotation, unitary_exp
+from unitarygraph.manifolds.unitary import RETRACTIONS as UNITARY_RETRACTIONS
 from unitarygraph.manifolds.unitary import Unitary
 from unitarygraph.ops.determinant import DetPhase, NearestSpecial
 
@@ -31,12 +32,12 @@ def with_determinant_one(move):
     In the real field they keep it, det(I + Omega) > 0, as long as I is not lost in X + U.
     """
 
-    def special(matrices, x, u):
-        if matrices.field == "real":
-            return move(matrices, x, u if move is unitary.by_exp else unitary.limited(matrices, u))
-        y = move(matrices, x, u)
+    def special(manifold, x, u):
+        if manifold.field == "real":
+            return move(manifold, x, u if move is unitary_exp else limited(manifold.matrices, u))
+        y = move(manifold, x, u)
         angle = DetPhase()(y) / y.shape[-1].astype(y.type.dtype)
-        angle = pt.shape_padright(angle, matrices.axes)
+        angle = pt.shape_padright(angle, manifold.matrices.axes)
         return pt.cos(angle) * y - pt.sin(angle) * times_i(y)
 
     return special
@@ -44,7 +45,7 @@ def with_determinant_one(move):
 
 RETRACTIONS = {
     name: Retraction(order, with_determinant_one(move))
-    for name, (order, move) in unitary.RETRACTIONS.items()
+    for name, (order, move) in UNITARY_RETRACTIONS.items()
 }
 
 
@@ -66,7 +67,7 @@ class SpecialUnitary(Unitary):
         if self.field == "real":
             return tangent
         x, g = self.arguments("proj", x=x, g=g)
-        phase = trace_phase(unitary.rotation(self.matrices, x, g))
+        phase = trace_phase(rotation(self.matrices, x, g))
         return tangent - pt.shape_padright(phase, 3) * times_i(x)
 
     def log(self, x, y):
@@ -79,14 +80,14 @@ class SpecialUnitary(Unitary):
         if self.field == "real":
             return tangent
         (x,) = self.arguments("log", x=x)
-        phase = pt.shape_padright(trace_phase(unitary.rotation(self.matrices, x, tangent)), 3)
+        phase = pt.shape_padright(trace_phase(rotation(self.matrices, x, tangent)), 3)
         # The sum of the angles is a multiple of 2 pi; what is left of 0 is rounding.
         wrong = abs(phase) * x.shape[-1].astype(x.type.dtype) > np.asarray(1, x.type.dtype)
         return pt.switch(wrong, np.asarray(np.nan, x.type.dtype), tangent)
 
-    def project(self, x):
+    def nearest(self, x):
         """Nearest matrix of determinant 1, on values: no gradients."""
-        (x,) = self.arguments("project", x=x)
+        (x,) = self.arguments("nearest", x=x)
         return NearestSpecial(self.field)(x)
 
     def dim(self, shape):

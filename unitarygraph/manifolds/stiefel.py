@@ -6,23 +6,31 @@ from typing import ClassVar
 
 import numpy as np
 
-from unitarygraph.manifolds import stiefel_curves, unitary
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
+from unitarygraph.manifolds.retractions import (
+    by_polar,
+    by_qr,
+    canonical_geodesic,
+    euclidean_geodesic,
+    is_square,
+    stiefel_cayley,
+)
+from unitarygraph.manifolds.unitary import Unitary, haar_factor, weingarten
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.stiefel_log import StiefelLog
 
 RETRACTIONS = {
     "euclidean": {
-        "qr": Retraction(1, unitary.by_qr),
-        "polar": Retraction(2, unitary.by_polar),
-        "cayley": Retraction(1, stiefel_curves.by_cayley),
-        "exp": Retraction(2, stiefel_curves.by_exp),
+        "qr": Retraction(1, by_qr),
+        "polar": Retraction(2, by_polar),
+        "cayley": Retraction(1, stiefel_cayley),
+        "exp": Retraction(2, euclidean_geodesic),
     },
     "canonical": {
-        "qr": Retraction(1, unitary.by_qr),
-        "polar": Retraction(1, unitary.by_polar),
-        "cayley": Retraction(2, stiefel_curves.by_cayley),
-        "exp": Retraction(2, stiefel_curves.by_canonical_exp),
+        "qr": Retraction(1, by_qr),
+        "polar": Retraction(1, by_polar),
+        "cayley": Retraction(2, stiefel_cayley),
+        "exp": Retraction(2, canonical_geodesic),
     },
 }
 
@@ -87,7 +95,7 @@ class Stiefel(Manifold):
         In the canonical metric the gradient of :math:`H + (X U^H G + G U^H X)/2 - (I - X X^H) U\,
         \mathrm{herm}(X^H G)`: Edelman, Arias, Smith (1998), equation (2.61).
         """
-        curved = unitary.weingarten(self, x, egrad, u)
+        curved = weingarten(self, x, egrad, u)
         if self.is_embedded:
             return self.proj(x, ehess - curved)
         x, egrad, ehess, u = self.arguments("ehess2rhess", x=x, egrad=egrad, ehess=ehess, u=u)
@@ -105,8 +113,8 @@ class Stiefel(Manifold):
         NotImplementedError in the Euclidean metric. Source: Zimmermann and Hueper (2022), algorithm 4.
         """
         x, y = self.arguments("log", x=x, y=y)
-        if stiefel_curves.is_square(x):
-            return unitary.Unitary(self.field).log(x, y)
+        if is_square(x):
+            return Unitary(self.field).log(x, y)
         if self.is_embedded:
             raise NotImplementedError(
                 f"{self} has no logarithm in closed form; Stiefel(metric='canonical') has one"
@@ -131,9 +139,9 @@ class Stiefel(Manifold):
         taken = np.asarray(TAKEN, x.type.dtype) * matmul(x, matmul(xh, u))
         return self.matrices.norm(u - taken)
 
-    def project(self, x):
+    def nearest(self, x):
         """Polar factor of x."""
-        (x,) = self.arguments("project", x=x)
+        (x,) = self.arguments("nearest", x=x)
         return Polar(self.field)(x)[0]
 
     def dim(self, shape):
@@ -150,4 +158,4 @@ class Stiefel(Manifold):
         shape = tuple(shape)
         if len(shape) < 2 or shape[-2] < shape[-1]:
             raise ValueError(f"random_point: shape must be (..., n, p) with n >= p, got {shape}")
-        return self.store(unitary.haar_factor(self.normal_matrices(shape, rng)), dtype)
+        return self.store(haar_factor(self.normal_matrices(shape, rng)), dtype)

@@ -1,9 +1,9 @@
-r"""Geometry that spheres and products of spheres share: vectors x with :math:`\|x\| = 1`.
+r"""Spheres and products of spheres: matrices whose vectors x have length 1.
 
-A subclass says over which axes of a stored point one vector runs; everything here is a formula of
-one sphere, broadcast over the other axes. The functions of r = |u| below are power series in
-q = r^2 near zero, so that derivatives of any order are right there; elsewhere they are functions of
-r itself, since q may overflow.
+`UnitVectors` is what they share. A subclass says over which axes of a stored point one vector runs;
+everything there is a formula of one sphere, broadcast over the other axes. The functions of r = |u|
+below are power series in q = r^2 near zero, so that derivatives of any order are right there;
+elsewhere they are functions of r itself, since q may overflow.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,6 @@ from unitarygraph.stacked.algebra import algebra
 
 #: below this argument the first terms of a series are exact to rounding in double
 SMALL = 1e-3
-
 
 COSINE = (1, -1 / 2, 1 / 24, -1 / 720, 1 / 40320)
 SINC = (1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880)
@@ -47,9 +46,9 @@ def angle_over_sine(s):
     return piecewise(s, ANGLE_OVER_SINE, s, far)
 
 
-def by_division(manifold, x, u):
+def by_normalizing(manifold, x, u):
     """x + u with every vector divided by its length: the nearest point."""
-    return manifold.normalised(x + u)
+    return manifold.normalized(x + u)
 
 
 def by_cayley(manifold, x, u):
@@ -59,7 +58,7 @@ def by_cayley(manifold, x, u):
     c = disconnected_grad(pt.maximum(length, pt.ones_like(length)))
     v = u / c
     quarter = manifold.pairing(v, v) * np.asarray(0.25, u.type.dtype)
-    return manifold.normalised((pt.square(1 / c) - quarter) * x + v / c)
+    return manifold.normalized((pt.square(1 / c) - quarter) * x + v / c)
 
 
 def by_exp(manifold, x, u):
@@ -67,12 +66,11 @@ def by_exp(manifold, x, u):
     q, r = manifold.pairing(u, u), manifold.lengths(u)
     cosine = piecewise(q, COSINE, r, pt.cos)
     sinc = piecewise(q, SINC, r, lambda r: pt.sin(r) / r)
-    return manifold.normalised(cosine * x + sinc * u)
+    return manifold.normalized(cosine * x + sinc * u)
 
 
 RETRACTIONS = {
-    "qr": Retraction(2, by_division),
-    "polar": Retraction(2, by_division),
+    "normalize": Retraction(2, by_normalizing),
     "cayley": Retraction(2, by_cayley),
     "exp": Retraction(2, by_exp),
 }
@@ -87,11 +85,6 @@ class UnitVectors(Manifold):
 
     retraction_table: ClassVar[Mapping[str, Retraction]] = RETRACTIONS
     isometric_transport: ClassVar[bool] = True
-
-    @property
-    def geometry(self):
-        """The manifold itself, which knows along which axes its vectors run."""
-        return self
 
     def vector_axes(self, ndim):
         """Axes, counted from the end, that one vector of a stored point with ``ndim`` axes takes."""
@@ -114,7 +107,7 @@ class UnitVectors(Manifold):
         length = algebra("complex" if len(axes) == 3 else "real").norm(flat)
         return pt.expand_dims(length, axes)
 
-    def normalised(self, x):
+    def normalized(self, x):
         """Each vector divided by its length; NaN where that is zero."""
         return x / self.lengths(x)
 
@@ -165,10 +158,10 @@ class UnitVectors(Manifold):
             raise ValueError(f"mean_square: the shape of u must be known, got {u.type.shape}")
         return self.pairing(u, u) / np.asarray(max(size - 1, 1), u.type.dtype)
 
-    def project(self, x):
+    def nearest(self, x):
         """Each vector divided by its length; NaN where it is zero."""
-        (x,) = self.arguments("project", x=x)
-        return self.normalised(x)
+        (x,) = self.arguments("nearest", x=x)
+        return self.normalized(x)
 
     def dim(self, shape):
         """Number of vectors times one less than their coordinates."""
@@ -189,3 +182,97 @@ class UnitVectors(Manifold):
         value = self.store(self.normal_matrices(shape, rng), "float64")
         squares = np.sum(value * value, axis=self.vector_axes(value.ndim), keepdims=True)
         return self.store(self.load(value / np.sqrt(squares)), dtype)
+
+
+@dataclass(frozen=True)
+class Sphere(UnitVectors):
+    r"""Unit sphere, :math:`\{X : \|X\|_F = 1\}`, stored ``(..., 2, m, n)``.
+
+    With ``field="real"`` stored ``(..., m, n)``. A single vector may be stored as ``(2, n)``, or
+    ``(n,)`` in the real field. Tangent space at X: Re tr(X^H U) = 0; metric Re tr(U^H V); real
+    dimension 2mn - 1, or mn - 1. Source: Absil, Mahony, Sepulchre (2008), example 3.5.1.
+    """
+
+    deviation_formula: ClassVar[str] = "| ||X||_F^2 - 1 |"
+
+    def vector_axes(self, ndim):
+        """All axes of a matrix, or of a single vector."""
+        return tuple(range(-min(self.matrices.axes, ndim), 0))
+
+    def vectors(self, shape):
+        """One vector of mn entries."""
+        return 1, int(np.prod(shape[-2:])) * (2 if self.field == "complex" else 1)
+
+    def inner(self, x, u, v):
+        """Re tr(u^H v), one number a matrix."""
+        _, u, v = self.arguments("inner", x=x, u=u, v=v)
+        return (u * v).sum(axis=self.vector_axes(u.type.ndim))
+
+    def norm(self, x, u):
+        """Frobenius norm, one number a matrix."""
+        _, u = self.arguments("norm", x=x, u=u)
+        return self.lengths(u).squeeze(axis=self.vector_axes(u.type.ndim))
+
+    def check_shape(self, method, name, shape):
+        """Raise ValueError unless the static shape is that of matrices or of one vector."""
+        vector_axes = self.matrices.axes - 1
+        if len(shape) != vector_axes:
+            super().check_shape(method, name, shape)
+        elif vector_axes == 2 and shape[0] not in (2, None):
+            raise ValueError(
+                f"{method}: {name} must be (..., 2, m, n) or (2, n) on {self}, got shape {shape}"
+            )
+
+
+@dataclass(frozen=True)
+class Oblique(UnitVectors):
+    r"""Rows of unit norm, :math:`\{X : (X X^H)_{jj} = 1\}`, stored ``(..., 2, m, n)``.
+
+    With ``axis="columns"`` the columns; with ``field="real"`` stored ``(..., m, n)``. A product of
+    spheres, one a row: tangent space :math:`\mathrm{Re}\,(X U^H)_{jj} = 0`, metric Re tr(U^H V),
+    real dimension m(2n - 1), or m(n - 1). Source: Absil and Gallivan (2006); Cho and Lee (2017),
+    whose weights of batch-normalized units are its rows.
+    """
+
+    axis: str = "rows"
+
+    deviation_formula: ClassVar[str] = "||(|x_j|^2 - 1)_j||, x_j the rows or columns,"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.axis not in ("rows", "columns"):
+            raise ValueError(f"Oblique: axis must be 'rows' or 'columns', got {self.axis!r}")
+
+    def __str__(self):
+        return f"Oblique({self.field}, {self.axis})"
+
+    def vector_axes(self, ndim):
+        """The columns' axis for rows, the rows' axis for columns, and the planes."""
+        axis = -1 if self.axis == "rows" else -2
+        return (-3, axis) if self.field == "complex" else (axis,)
+
+    def vectors(self, shape):
+        """m rows of n entries, or n columns of m."""
+        count, size = shape[-2:] if self.axis == "rows" else shape[:-3:-1]
+        return count, size * (2 if self.field == "complex" else 1)
+
+
+@dataclass(frozen=True)
+class ComplexCircle(UnitVectors):
+    r"""Entries of modulus 1, :math:`\{X : |X_{jk}| = 1\}`, stored ``(..., 2, m, n)``.
+
+    A product of circles: tangent space :math:`\mathrm{Re}(\bar X_{jk} U_{jk}) = 0`, metric
+    Re tr(U^H V), real dimension mn. Complex only: its real counterpart is the finite set of signs.
+    Source: Boumal et al. (2014), Manopt's complexcirclefactory.
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("complex",)
+    deviation_formula: ClassVar[str] = "|| |X_jk|^2 - 1 ||"
+
+    def vector_axes(self, ndim):
+        """The planes."""
+        return (-3,)
+
+    def vectors(self, shape):
+        """One circle an entry."""
+        return int(np.prod(shape[-2:])), 2

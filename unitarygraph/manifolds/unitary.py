@@ -5,20 +5,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import pytensor.tensor as pt
 
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
-from unitarygraph.ops.cayley import ShiftedSolve
-from unitarygraph.ops.expm.skew import ExpmSkew
+from unitarygraph.manifolds.retractions import (
+    by_polar,
+    by_qr,
+    rotation,
+    unitary_cayley,
+    unitary_exp,
+)
 from unitarygraph.ops.logm import Logm
-from unitarygraph.ops.newton_schulz import NewtonSchulz
 from unitarygraph.ops.polar import Polar
-from unitarygraph.ops.qr import QR
-
-
-def rotation(matrices, x, u):
-    """The skew-Hermitian Omega of the tangent u = x Omega."""
-    return matrices.skew_hermitian(matrices.matmul(matrices.hconj(x), u))
 
 
 def weingarten(manifold, x, egrad, u):
@@ -28,48 +25,11 @@ def weingarten(manifold, x, egrad, u):
     return matrices.matmul(u, matrices.hermitian(matrices.matmul(matrices.hconj(x), egrad)))
 
 
-def by_qr(matrices, x, u):
-    """Q of x + u, the diagonal of R real and positive: without that phase it is no retraction."""
-    return QR(matrices.field)(x + u)[0]
-
-
-def by_polar(matrices, x, u):
-    """Polar factor of x + u, the nearest point."""
-    return Polar(matrices.field)(x + u)[0]
-
-
-def limited(matrices, a, power=0.5):
-    r"""A, shortened to the length :math:`0.1\,\epsilon^{-power}` where it is longer.
-
-    The condition of the systems that are solved grows with the length, or with its square: a longer
-    step would leave the manifold by rounding, and one of this length ends next to where it does.
-    """
-    limit = np.asarray(0.1 / np.finfo(a.type.dtype).eps ** power, a.type.dtype)
-    length = pt.shape_padright(matrices.norm(a), matrices.axes)
-    return a * pt.switch(length > limit, limit / length, pt.ones_like(length))
-
-
-# Products of unitary matrices drift off the manifold by rounding, 2.7e-4 in 2000 steps at n=64 in
-# float32, so the two maps below end with a Newton-Schulz step.
-def by_cayley(matrices, x, u):
-    """x (I - Omega/2)^{-1} (I + Omega/2), Omega `limited`."""
-    # It is 2 X (I - Omega/2)^{-1} - X, and (I - Omega/2)^H = I + Omega/2.
-    omega = limited(matrices, rotation(matrices, x, u))
-    turned = matrices.hconj(ShiftedSolve(matrices.field)(-omega, matrices.hconj(x)))
-    return NewtonSchulz(matrices.field, on_manifold=True)(turned + turned - x)
-
-
-def by_exp(matrices, x, u):
-    """x exp(Omega), the geodesic."""
-    turn = ExpmSkew(matrices.field)(rotation(matrices, x, u))[0]
-    return NewtonSchulz(matrices.field, on_manifold=True)(matrices.matmul(x, turn))
-
-
 RETRACTIONS = {
     "qr": Retraction(1, by_qr),
     "polar": Retraction(2, by_polar),
-    "cayley": Retraction(2, by_cayley),
-    "exp": Retraction(2, by_exp),
+    "cayley": Retraction(2, unitary_cayley),
+    "exp": Retraction(2, unitary_exp),
 }
 
 
@@ -112,9 +72,9 @@ class Unitary(Manifold):
         x, y, v = self.arguments("transport", x=x, y=y, v=v)
         return self.matrices.matmul(y, rotation(self.matrices, x, v))
 
-    def project(self, x):
+    def nearest(self, x):
         """Polar factor of x."""
-        (x,) = self.arguments("project", x=x)
+        (x,) = self.arguments("nearest", x=x)
         return Polar(self.field)(x)[0]
 
     def dim(self, shape):

@@ -12,7 +12,7 @@ from unitarygraph.updates.gradients import gradients
 
 Arrays = list[np.ndarray]
 #: retractions of order 2, the first that a manifold has is taken
-PREFERRED = ("polar", "exp", "cayley")
+PREFERRED = ("polar", "normalize", "second_order", "exp", "cayley")
 
 
 class Point(NamedTuple):
@@ -58,7 +58,7 @@ class Problem:
         x = [np.array(p.get_value(borrow=True)) for p in self.params]
         for p, manifold, value in zip(self.params, self.manifolds, x, strict=True):
             try:
-                manifold.check_point(value)
+                manifold.require_point(value)
             except ValueError as error:
                 raise ValueError(f"minimize: the value of {p} was refused. {error}") from None
         return x

@@ -30,7 +30,7 @@ class WeightLayer:
         if parametrization is None:
             value = start(np.random.default_rng(rng)).astype(dtype)
             if manifold is not None:
-                value = manifold.project(value).eval(mode="FAST_COMPILE")
+                value = manifold.nearest(value).eval(mode="FAST_COMPILE")
             self.weight = parameter(value, manifold or Euclidean(self.field), name=name)
             self.params = [self.weight]
             return

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unitarygraph.dissolving import dissolve, quad_penalty
+from unitarygraph.constraint_dissolving import dissolve, quad_penalty
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import square_matrix

@@ -45,7 +45,7 @@ class Point(Parametrization):
         stored = np.asarray(self.matrices.from_numpy(np.asarray(W)), self.dtype)
         if stored.shape != p.type.shape:
             raise ValueError(f"W: expected a matrix ({self.n}, {self.n}), got {np.shape(W)}")
-        p.manifold.check_point(stored)
+        p.manifold.require_point(stored)
         p.set_value(stored)
 
     def free_parameters(self):

@@ -12,12 +12,12 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph import models, tasks
-from unitarygraph.checks import unitarity
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Arrays, Task
 from unitarygraph.training.backends import limits_in_words, prepare_backend
 from unitarygraph.training.optimizers import training_updates
 from unitarygraph.training.settings import Settings
+from unitarygraph.weights import unitarity
 
 Scalars = dict[str, float]
 #: what a shared variable holds

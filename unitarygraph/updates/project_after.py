@@ -19,7 +19,7 @@ def project_after(updates, every=1, kind="polar", params=None):
     updates : dict of a rule, or of several merged with ``|``; it is left as it is
     every : int, at least 1; a counter ``<first parameter>/project_after/step`` starts at zero, and the
         steps every, 2 every, ... are projected
-    kind : "polar", the nearest point (`Manifold.project`), or "qr", the orthonormal factor of the QR
+    kind : "polar", the nearest point (`Manifold.nearest`), or "qr", the orthonormal factor of the QR
         decomposition, for `Unitary` and `Stiefel` and for flat parameters
     params : the shared variables to project; by default all of ``updates`` that are on a manifold.
         Flat ones of two and more axes are projected too when they are named here: flattened to
@@ -74,7 +74,7 @@ def _projection(p, new, kind):
     if type(manifold) is Euclidean:
         return _orthonormal(p, new, manifold.field, kind)
     if kind == "polar":
-        return manifold.project(new)
+        return manifold.nearest(new)
     if type(manifold) not in (Unitary, Stiefel):
         raise ValueError(
             f"project_after: kind 'qr' projects on Unitary and Stiefel, {label(p)} is on {manifold}; "

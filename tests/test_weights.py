@@ -8,10 +8,9 @@ from numpy.testing import assert_allclose
 from oracles import complex_normal
 
 from unitarygraph import models, stacked
-from unitarygraph.checks import unitarity
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
-from unitarygraph.orthogonalize import orthogonalize
 from unitarygraph.parameter import parameter
+from unitarygraph.weights import orthogonalize, unitarity
 
 
 def polar_factor(z):
@@ -100,7 +99,7 @@ def test_points_of_manifolds_are_mended(rng):
         p.set_value(x + 1e-3 * rng.standard_normal(x.shape))
         assert unitarity([p])[p] > 1e-3
         orthogonalize([p])
-        assert manifold.check_point(p.get_value())
+        assert manifold.is_on(p.get_value())
         assert_allclose(p.get_value(), x, atol=1e-2)
 
 

@@ -1,8 +1,26 @@
-"""The log-log plot, and what results share that draw it."""
+"""How a check's result is shown: a table of figures with a verdict, and the log-log plot."""
 
 from typing import ClassVar
 
 import numpy as np
+
+
+def table(title, columns, rows, verdicts):
+    """Text of a title, the columns' names, the rows and the verdicts, a line each.
+
+    ``columns``: {name: (width, format)}; ``verdicts``: (text, whether all is well) pairs.
+    """
+    lines = [title, "  ".join(f"{name:>{width}}" for name, (width, _) in columns.items()).rstrip()]
+    for row in rows:
+        cells = zip(row, columns.values(), strict=True)
+        lines.append("  ".join(f"{value:>{width}{form}}" for value, (width, form) in cells))
+    lines += [f"{text}: {verdict(passed)}" for text, passed in verdicts]
+    return "\n".join(lines)
+
+
+def verdict(passed):
+    """The word for a check that passed, or did not."""
+    return "passed" if passed else "FAILED"
 
 
 def draw_loglog(target, steps, curves, order, title):

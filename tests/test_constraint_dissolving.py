@@ -7,17 +7,20 @@ import pytest
 from numpy.testing import assert_allclose
 from oracles import complex_normal, evaluate, tolerance
 
+import unitarygraph as ug
 from unitarygraph import stacked
-from unitarygraph.dissolving import SymplecticStiefel, dissolve, quad_penalty
+from unitarygraph.constraint_dissolving import dissolve, quad_penalty
 from unitarygraph.manifolds import (
     ComplexCircle,
     Euclidean,
     GeneralizedStiefel,
     Grassmann,
     Oblique,
+    Product,
     SpecialUnitary,
     Sphere,
     Stiefel,
+    SymplecticStiefel,
     Unitary,
 )
 from unitarygraph.parameter import parameter
@@ -119,6 +122,38 @@ def test_formulas_in_numpy(field, rng):
     assert value(quad_penalty, SymplecticStiefel(field), z) == pytest.approx(penalty)
 
 
+@pytest.mark.parametrize(
+    ("manifold", "shape"), [pair for pair in MANIFOLDS if pair[0].field == "complex"], ids=str
+)
+def test_complex_variables_and_arrays_give_the_stored_values(manifold, shape, rng):
+    x = manifold.random_point(shape, rng, "float64") + 0.1 * rng.standard_normal((2, *shape))
+    value, penalty = functions(manifold, x)(x)
+    z = stacked.to_complex(x)
+    Z = ug.matrix(shape=shape, dtype="float64")
+    outputs = [dissolve(Z, manifold), quad_penalty(Z, manifold), dissolve(z, manifold)]
+    got, of_variable, of_array = ug.function([Z], outputs, mode="FAST_COMPILE")(z)
+    for result in (got, of_array):
+        assert_allclose(result, stacked.to_complex(value), rtol=0, atol=1e-14)
+    assert of_variable == pytest.approx(penalty, rel=1e-14)
+
+
+def test_a_product_is_dissolved_factor_by_factor(rng):
+    factors, shapes = (Stiefel(), Product(Sphere("real"))), ((5, 3), ((4, 3),))
+    manifold = Product(*factors)
+    (x, (y,)) = manifold.random_point(shapes, rng, "float64")
+    x, y = 1.1 * x, 1.2 * y
+    one, (other,) = dissolve((ug.as_complex(stacked.to_complex(x)), (y,)), manifold)
+    assert_allclose(evaluate(one.stacked), evaluate(dissolve(x, factors[0])), rtol=0, atol=1e-15)
+    assert_allclose(evaluate(other), evaluate(dissolve(y, Sphere("real"))), rtol=0, atol=1e-15)
+    parts = [quad_penalty(x, factors[0]), quad_penalty(y, Sphere("real"))]
+    total = quad_penalty((x, (y,)), manifold)
+    assert evaluate(total) == pytest.approx(sum(map(evaluate, parts)), rel=1e-14)
+    with pytest.raises(ValueError, match=r"dissolve: X must have 2 entries on Product.*got 1"):
+        dissolve((x,), manifold)
+    with pytest.raises(TypeError, match="dissolve: manifold must be a Unitary"):
+        dissolve((x, y), Product(Stiefel(), Euclidean("real")))
+
+
 @pytest.mark.parametrize("field", ["complex", "real"])
 def test_unknown_lengths(field, rng):
     planes = (2,) if field == "complex" else ()
@@ -147,15 +182,15 @@ def test_symplectic_points(rng):
     manifold = SymplecticStiefel("complex")
     x = manifold.random_point((3, 6, 4), rng, "float64")
     assert x.shape == (3, 2, 6, 4)
-    assert manifold.check_point(x)
+    assert manifold.is_on(x)
     assert np.linalg.norm(stacked.to_complex(x).imag) > 0.1
     assert (manifold.dim((6, 4)), SymplecticStiefel("real").dim((6, 4))) == (32, 18)
     with pytest.raises(ValueError, match="even number"):
-        manifold.check_point(np.ones((2, 5, 3)))
+        manifold.require_point(np.ones((2, 5, 3)))
     with pytest.raises(ValueError, match="even number"):
         manifold.random_point((6, 3))
     with pytest.raises(ValueError, match="as many rows as columns"):
-        manifold.check_point(np.ones((2, 2, 4)))
+        manifold.require_point(np.ones((2, 2, 4)))
 
 
 @pytest.mark.parametrize("function", [dissolve, quad_penalty])
@@ -168,5 +203,7 @@ def test_what_cannot_be_dissolved_is_refused(function):
         function(np.eye(3), Stiefel())
     with pytest.raises(ValueError, match=f"{name}: X must have square matrices"):
         function(np.ones((3, 2)), Unitary("real"))
+    with pytest.raises(ValueError, match=rf"{name}: X is complex and the manifold real, Stiefel"):
+        function(1j * np.eye(3), Stiefel("real"))
     with pytest.raises(TypeError, match="float32 or float64, got dtype int64"):
         function(np.eye(3, dtype="int64"), Stiefel("real"))

@@ -1,0 +1,75 @@
+"""How far a matrix is from being unitary."""
+
+import numpy as np
+from pytensor.compile.sharedvalue import SharedVariable
+
+from unitarygraph.core.layout import is_complex
+from unitarygraph.manifolds.base import gram_deviation
+from unitarygraph.parameter import declared_manifold
+from unitarygraph.stacked.algebra import algebra
+
+
+def matrix_unitarity(W, field=None):
+    r""":math:`\|W^H W - I\|_F`, computed in double precision from values, never from a graph.
+
+    Parameters
+    ----------
+    W
+        - a NumPy complex array: matrices ``(..., m, n)``;
+        - a real array of two axes: a real matrix ``(m, n)``;
+        - a real array of more axes, with ``field``: stored complex matrices ``(..., 2, m, n)``, or
+          real ones ``(..., m, n)``;
+        - a shared variable: its value, stored as its manifold says, or complex where it is a complex
+          variable; without either, as an array
+    field
+        "complex" or "real", for arrays and variables that do not tell
+
+    Returns
+    -------
+    float, or an array with one number a matrix when W has batch axes
+
+    Raises
+    ------
+    TypeError
+        when W is none of these
+    ValueError
+        for fewer than two axes, and for a real array, or a variable without a manifold, of three axes
+        or more without ``field``: two real matrices and one stacked complex matrix look the same
+    """
+    deviation = gram_deviation(_matrices(W, field))
+    return float(deviation) if deviation.ndim == 0 else deviation
+
+
+def known_field(variable):
+    """Field of a shared variable that tells it, by its manifold or its class; None of another."""
+    if is_complex(variable):
+        return "complex"
+    return getattr(declared_manifold(variable), "field", None)
+
+
+def refuse_unknown_field(name, shape):
+    """Raise ValueError for a real array of three axes or more, whose field nobody has said."""
+    if len(shape) > 2:
+        raise ValueError(
+            f"{name} of shape {shape} may be real matrices or stacked complex ones; say field='real' "
+            "or field='complex', or make it a unitarygraph.parameter with a manifold"
+        )
+
+
+def _matrices(W, field):
+    if isinstance(W, SharedVariable):
+        field = field or known_field(W)
+        W = W.get_value(borrow=True)
+    z = np.asarray(W)
+    if z.dtype.kind not in "fciu":
+        raise TypeError(
+            "unitarity: W must be an array, a shared variable or a model, "
+            f"got {type(W).__name__} of dtype {z.dtype}"
+        )
+    if field is None and z.dtype.kind != "c":
+        refuse_unknown_field("unitarity: W", z.shape)
+    if field is not None and z.dtype.kind != "c":
+        z = algebra(field).to_numpy(z.astype("float64"))
+    if z.ndim < 2:
+        raise ValueError(f"unitarity: W must be (..., m, n), got shape {z.shape}")
+    return z.astype("complex128" if z.dtype.kind == "c" else "float64")
