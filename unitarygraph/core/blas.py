@@ -56,6 +56,12 @@ def hconj_product(a, b):
     return blas_function("gemm", a.dtype.name)(1, b.T, a.T, trans_b=2).T
 
 
+def conj_gram(a):
+    """Lower triangle of the conjugate of A^H A, column-major, zeros above: A^T, as BLAS has A."""
+    name = "herk" if np.iscomplexobj(a) else "syrk"
+    return blas_function(name, a.dtype.name)(1, a.T, lower=True)
+
+
 def frobenius_norm(a):
     """Frobenius norm by SciPy's BLAS; NumPy's takes NumPy's."""
     return float(blas_function("nrm2", a.dtype.name)(a.ravel()))
