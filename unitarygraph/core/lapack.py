@@ -13,6 +13,7 @@ from unitarygraph.core.blas import (
     conj_gram,
     frobenius_norm,
     lapack_function,
+    start,
 )
 
 
@@ -79,10 +80,9 @@ def conj_gram_of_level(a):
         return None
     if a.size * n > SMALL:
         gemv = blas_function("gemv", a.dtype.name)
-        v = np.cos(np.arange(1.0, n + 1) ** 2).astype(a.dtype)
-        w = gemv(1 / size, a.T, v, trans=1)
+        w = gemv(1 / size, a.T, start(n, a.dtype.char), trans=1)
         z = gemv(1 / size, a.T, w.conj())
-        if frobenius_norm(z) * frobenius_norm(v) > LEVEL**0.5 * frobenius_norm(w) ** 2:
+        if frobenius_norm(z) > LEVEL**0.5 * frobenius_norm(w) ** 2:
             return None
     return conj_gram(a)
 
