@@ -23,7 +23,7 @@ A block matrix, (k+1) x (k+1), upper triangular with equal blocks on the diagona
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from math import ceil, comb, factorial, floor, frexp, inf, isfinite, log2
+from math import ceil, comb, factorial, floor, frexp, inf, ldexp, log2
 
 import numpy as np
 
@@ -132,6 +132,8 @@ LIMITS = {
     "float64": ((4, 2.27e-4), (8, 3.79e-2), (12, 2.42e-1), (18, 9.31e-1)),
     "float32": ((4, 3.42e-2), (8, 4.45e-1), (12, 1.196), (18, 2.59)),
 }
+# From order 18 on, not even the zero matrix leaves degree 18 a derivative that is exact to rounding.
+HIGHEST_ORDER = 17
 # The powers may save squarings only as far as the norm itself stays below: what a product rounds off
 # grows with the norms of its factors, however small it is.
 NORM_LIMIT = 3.0
@@ -143,42 +145,55 @@ def path_exponential(a, directions):
     """:math:`P_k` of `ExpmPath` for one matrix A and a sequence of k directions.
 
     Degree and scaling come from A alone: the result is linear in each direction, whose magnitude is
-    taken out first (as a power of two, so exactly) and put back at the end. NaN where the norm of A
-    overflows.
+    taken out first (as a power of two, so exactly) and put back at the end. NaN for what is not finite.
     """
     k, (n, _) = len(directions), a.shape
-    real = a.real.dtype
-    exponents = [exponent(np.abs(e.view(real)).max(initial=0)) for e in directions]
-    norm = frobenius_norm(a)
-    if not isfinite(norm) or inf in exponents:
+    real = a.real.dtype.name
+    exponents = [exponent(largest_entry(e)) for e in directions]
+    norm, doublings = frobenius_norm(a), 0
+    if not norm < inf:
+        # The norm may overflow where no entry does.
+        doublings = n.bit_length() + 1
+        norm = frobenius_norm(times_power_of_two(a, -doublings))
+    if not norm < inf or inf in exponents:
         return np.full_like(a, np.nan)
     if None in exponents:
         return np.zeros_like(a)
 
-    index, limits = blocks(k), limits_of_order(real.name, k)
+    index, limits = blocks(k), limits_of_order(real, k)
     # The scaling that is safe in any case; the powers may show that less will do.
-    degree, limit = next((row for row in limits if norm <= row[1]), limits[-1])
-    squarings = ceil(log2(norm) - log2(limit)) if norm > limit else 0
+    degree, limit = next((row for row in limits if norm <= row[1] and not doublings), limits[-1])
+    squarings = 0
+    if doublings or norm > limit:
+        squarings = doublings + max(0, ceil(log2(norm) - log2(limit)))
+    # Directions are scaled as A is, but not into denormal numbers: what is left out here is made up
+    # for at the first squarings, which A's powers never spare so many of.
+    left = max(0, squarings - MOST_HALVINGS[real])
     powers = np.empty((len(POLYNOMIALS[degree].powers), 1 + k * (k + 1) // 2, n, n), a.dtype)
     powers[0, 0] = times_power_of_two(a, -squarings)
     if k > 1:
         powers[0, 1:] = 0
     for i, (e, p) in enumerate(zip(directions, exponents, strict=True)):
-        powers[0, index[i, i + 1]] = times_power_of_two(e, -p - squarings)
+        powers[0, index[i, i + 1]] = times_power_of_two(e, -p - squarings + left)
     multiply(powers[0], powers[0], powers[1], k)
     spared = 0
     if degree > 8:
-        scaling = Scaling(powers[0, 0], norm * 0.5**squarings, k)
+        scaling = Scaling(powers[0, 0], ldexp(norm, doublings - squarings), k)
         degree, spared = scaling.reduced(degree, squarings, powers, k)
     polynomial = POLYNOMIALS[degree]
     x = evaluate(polynomial, powers[: len(polynomial.powers)], k, spared)
     spare = powers[0]
-    for _ in range(squarings - spared):
+    for squaring in range(squarings - spared):
+        if squaring < left:
+            for (i, j), place in index.items():
+                x[place] *= x.real.dtype.type(0.5 ** (j - i))
         x, spare = multiply(x, x, spare, k), x
-    value = x[index[0, k]]
-    for p in exponents:
-        value = times_power_of_two(value, p)
-    return value
+    return times_power_of_two(x[index[0, k]], sum(exponents))
+
+
+def largest_entry(e):
+    """Largest magnitude of a real or imaginary part; NaN goes through."""
+    return float(np.abs(e.view(e.real.dtype)).max(initial=0))
 
 
 def exponent(size):
@@ -363,6 +378,9 @@ class Scaling:
         return tail if tail == tail else inf
 
 
+# Halvings of a direction, its largest part near 1 before, after which the denormal numbers are still
+# further than any accuracy.
+MOST_HALVINGS = {"float64": 512, "float32": 64}
 # Up to here a doubled matrix is finite where its norm is below `NORM_LIMIT`.
 MOST_DOUBLINGS = 60
 # From this size on another look at the norms costs less than the product it may save.
