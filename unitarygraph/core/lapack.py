@@ -4,6 +4,8 @@ NumPy computes its eigenvalues and singular values in double, whatever comes in,
 not alternate with SciPy's (`unitarygraph.core.blas`).
 """
 
+from functools import cache
+
 import numpy as np
 import scipy.linalg
 
@@ -65,6 +67,13 @@ WELL = {"qr": 4, "polar": 30}
 LEVEL = 25 / 16
 
 
+@cache
+def smallest_square_root(dtype):
+    """The least number whose square has all its digits, and those of products with epsilon."""
+    info = np.finfo(dtype)
+    return (float(info.tiny) / float(info.eps)) ** 0.5
+
+
 def conj_gram_of_level(a):
     """Lower triangle of the conjugate of A^H A, or None where its eigenvalues are far from equal.
 
@@ -73,10 +82,10 @@ def conj_gram_of_level(a):
     may hide from it.
     """
     m, n = a.shape
-    eps, tiny = (float(getattr(np.finfo(a.dtype), name)) for name in ("eps", "tiny"))
     # The root mean square of the singular values; squares must neither vanish nor overflow.
     size = frobenius_norm(a) / max(n, 1) ** 0.5
-    if m < n or not (tiny / eps) ** 0.5 < size < (eps / tiny) ** 0.5:
+    least = smallest_square_root(a.dtype.char)
+    if m < n or not least < size < 1 / least:
         return None
     if a.size * n > SMALL:
         gemv = blas_function("gemv", a.dtype.name)
@@ -87,6 +96,11 @@ def conj_gram_of_level(a):
     return conj_gram(a)
 
 
+def writable_diagonal(a):
+    """View of the diagonal of a square column-major matrix."""
+    return a.T.reshape(-1)[:: len(a) + 1]
+
+
 def spread(gram):
     r""":math:`\delta = \|G - cI\|_F / c`, c the mean of G's diagonal, from its lower triangle.
 
@@ -94,13 +108,14 @@ def spread(gram):
     :math:`\delta < 1` its condition number is at most :math:`(1 + \delta)/(1 - \delta)`: a bound, which
     no spectrum can hide from. G serves as work space and comes back as it was.
     """
-    diagonal = np.diagonal(gram).copy()
-    mean = float(diagonal.real.mean())
-    index = np.arange(len(gram))
+    diagonal = writable_diagonal(gram)
+    before = diagonal.copy()
+    mean = float(before.real.sum()) / len(gram)
     # What is above the diagonal counts as what is below.
-    gram[index, index] = (diagonal - mean) * gram.real.dtype.type(0.5**0.5)
+    diagonal -= mean
+    diagonal *= 0.5**0.5
     distance = frobenius_norm(gram.T)
-    gram[index, index] = diagonal
+    diagonal[:] = before
     return 2**0.5 * distance / mean
 
 
@@ -141,9 +156,10 @@ def hermitian_product(a, b):
 
 def hermitian_square(b):
     """B^H B, exactly Hermitian."""
-    upper = conj_gram(b).T
-    index = np.arange(len(upper))
-    upper[index, index] *= upper.real.dtype.type(0.5)
+    lower = conj_gram(b)
+    half = writable_diagonal(lower)
+    half *= 0.5
+    upper = lower.T
     return upper + upper.conj().T
 
 
@@ -154,7 +170,7 @@ def orthonormalized(u):
     stays. Source: Bjorck and Bowie, SIAM J. Numer. Anal. 8 (1971) 358.
     """
     excess = conj_gram(u)
-    index = np.arange(len(excess))
-    excess[index, index] -= 1
+    diagonal = writable_diagonal(excess)
+    diagonal -= 1
     name = "hemm" if np.iscomplexobj(u) else "symm"
     return u + blas_function(name, u.dtype.name)(-0.5, excess, u.T, lower=True).T
