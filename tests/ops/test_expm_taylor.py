@@ -4,12 +4,24 @@ from math import factorial
 
 import mpmath
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 import pytest
 import scipy.linalg
 from oracles import complex_normal
 
+import unitarygraph as ug
+from unitarygraph.core.layout import plain
 from unitarygraph.ops.expm import taylor
-from unitarygraph.ops.expm.taylor import LIMITS, POLYNOMIALS, path_exponential
+from unitarygraph.ops.expm.path import ExpmPath
+from unitarygraph.ops.expm.taylor import (
+    HIGHEST_ORDER,
+    LIMITS,
+    POLYNOMIALS,
+    limits_of_order,
+    path_exponential,
+)
+from unitarygraph.stacked.algebra import algebra
 
 DTYPES = ["float32", "float64"]
 
@@ -118,30 +130,167 @@ def test_scaling_by_the_norm_that_counts(dtype, rng, monkeypatch):
     assert len(products) == (5 if a.real.dtype == np.float32 else 6)
 
 
-def hidden(n, spectrum, rng):
-    """A symmetric matrix whose first eigenvector is orthogonal to the start of power iteration."""
+def hidden(n, spectrum, rng, kind="float64"):
+    """A normal matrix whose first eigenvector is orthogonal to the start of power iteration."""
     start = np.cos(np.arange(1.0, n + 1) ** 2)
-    q = rng.standard_normal((n, n))
+    q = complex_normal(rng, n, n) if kind.startswith("complex") else rng.standard_normal((n, n))
     q[:, 0] -= start * (start @ q[:, 0]) / (start @ start)
     q = np.linalg.qr(q)[0]
-    return (q * spectrum) @ q.T
+    return ((q * spectrum) @ q.conj().T).astype(kind)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", [*DTYPES, "complex64", "complex128"])
 @pytest.mark.parametrize("n", [44, 256])
 @pytest.mark.parametrize("base", [0.3, 1.1, 2.3, 4.59, 6.0])
 def test_a_large_eigenvalue_that_hides_from_power_iteration(base, n, dtype, rng):
     for factor in (2, 4):
         spectrum = np.full(n, -base)
         spectrum[0] *= factor
-        a = hidden(n, spectrum, rng).astype(dtype)
-        e = rng.standard_normal((n, n)).astype(dtype)
-        wide = a.astype(float)
+        a = hidden(n, spectrum, rng, dtype)
+        e = complex_normal(rng, n, n) if a.dtype.kind == "c" else rng.standard_normal((n, n))
+        e, wide = e.astype(dtype), a.astype(np.result_type(dtype, "float64"))
         bound = 20 * np.finfo(dtype).eps * (1 + base * factor)
         assert error(path_exponential(a, ()), scipy.linalg.expm(wide)) < bound
         if n < 100:
-            expected = scipy.linalg.expm_frechet(wide, e.astype(float))[1]
+            expected = scipy.linalg.expm_frechet(wide, e.astype(wide.dtype))[1]
             assert error(path_exponential(a, (e,)), expected) < bound
+
+
+def second(a, x, y):
+    """D^2 exp(A)[x, y] by SciPy's exponential of block matrices."""
+    n, zero = len(a), np.zeros_like(a)
+    blocks = (np.block([[a, p, zero], [zero, a, q], [zero, zero, a]]) for p, q in ((x, y), (y, x)))
+    return sum(scipy.linalg.expm(block)[:n, -n:] for block in blocks)
+
+
+def skew_hermitian(z):
+    return (z - z.conj().T) / 2
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("base", [0.3, 1.1, 2.3, 4.59])
+def test_second_derivatives_at_spectra_that_hide(base, dtype, rng):
+    """Those of the eigenvalue path leave it: the Op of order 2 makes them, here at a skew A."""
+    n, kind = 24, np.result_type(dtype, "complex64").name
+    for factor in (2, 4):
+        spectrum = np.full(n, -1j * base)
+        spectrum[0] *= factor
+        a = skew_hermitian(hidden(n, spectrum, rng, kind))
+        x, y = (skew_hermitian(complex_normal(rng, n, n)).astype(kind) for _ in range(2))
+        w = complex_normal(rng, n, n).astype(kind)
+        expected = second(*(z.astype(complex) for z in (a, x, y)))
+        bound = 20 * np.finfo(dtype).eps * (1 + base * factor)
+        found = path_exponential(a, (x, y)) + path_exponential(a, (y, x))
+        assert error(found, expected) < bound
+
+        stored = ug.stacked.matrix("A", (n, n), dtype)
+        weight, direction = (pt.as_tensor(ug.stacked.from_complex(z)) for z in (w, x))
+        value = (plain(ug.expm(stored, skew_hermitian=True, field="complex")) * weight).sum()
+        slope = (pt.grad(value, stored) * direction).sum()
+        curve = pytensor.function([stored], pt.grad(slope, stored), mode="FAST_COMPILE")
+        gradient = ug.stacked.to_complex(curve(ug.stacked.from_complex(a)))
+        exact = np.vdot(w.astype(complex), expected).real
+        size = np.linalg.norm(w) * np.linalg.norm(expected)
+        assert abs(np.vdot(gradient, y).real - exact) < bound * size
+
+
+@pytest.mark.parametrize("field", ["complex", "real"])
+@pytest.mark.parametrize("base", [0.3, 1.1, 2.3, 4.59])
+def test_exponentials_of_manifolds_at_spectra_that_hide(base, field, rng):
+    """Of positive definite matrices at X = I, of square orthonormal ones at a random X."""
+    n, kind = 44, "complex128" if field == "complex" else "float64"
+    matrices = algebra(field)
+    spectrum = np.full(n, -base)
+    spectrum[0] *= 4
+    bound = 20 * np.finfo("float64").eps * (1 + 4 * base)
+
+    def moved(manifold, x, u):
+        value = manifold.exp(*(pt.as_tensor(matrices.from_numpy(z)) for z in (x, u)))
+        return matrices.to_numpy(pytensor.function([], plain(value), mode="FAST_COMPILE")())
+
+    # exp(U) at the identity, where the kernel is asked for exp(U / 2).
+    u = hidden(n, spectrum, rng, kind)
+    u = (u + u.conj().T) / 2
+    found = moved(ug.manifolds.PositiveDefinite(field=field), np.eye(n, dtype=kind), u)
+    assert error(found, scipy.linalg.expm(u)) < bound
+
+    if field == "complex":
+        omega = skew_hermitian(hidden(n, 1j * spectrum, rng, kind))
+    else:
+        # Eigenvalues +-i s, the largest pair on vectors of which one hides.
+        q = hidden(n, np.arange(n, 0.0, -1), rng)
+        v = np.linalg.eigh(q)[1][:, ::-1]
+        turn = np.zeros((n, n))
+        odd = np.arange(0, n, 2)
+        turn[odd, odd + 1], turn[odd + 1, odd] = spectrum[::2], -spectrum[::2]
+        omega = skew_hermitian(v @ turn @ v.T)
+    z = complex_normal(rng, n, n)
+    x = np.linalg.qr(z if field == "complex" else z.real)[0]
+    found = moved(ug.manifolds.Stiefel(field=field), x, x @ omega)
+    assert error(found, x @ scipy.linalg.expm(omega)) < bound
+
+
+@pytest.mark.parametrize("kind", [*DTYPES, "complex64", "complex128"])
+def test_scales_of_all_magnitudes(kind):
+    """exp s[[-1, 1], [0, 0]] = [[e^-s, 1 - e^-s], [0, 1]], and along [[0, 1], [0, 0]] (1 - e^-s) / s."""
+    real = np.dtype(kind).type(0).real.dtype
+    eps, tiny = float(np.finfo(real).eps), float(np.finfo(real).smallest_subnormal)
+    most = 37 if real == "float32" else 300
+    for power in range(-most, most + 1, 1 if real == "float32" else 5):
+        s = float(real.type(10.0**power))
+        a = np.array([[-s, s], [0, 0]], kind)
+        rise = -np.expm1(-s)
+        expected = np.array([[np.exp(-s), rise], [0, 1]])
+        np.testing.assert_allclose(path_exponential(a, ()), expected, atol=20 * eps)
+        for scale in (1.0, 1 / s):
+            e = np.array([[0, scale], [0, 0]], kind)
+            found = path_exponential(a, (e,))
+            exact = float(e[0, 1].real) * rise / s
+            np.testing.assert_allclose(found[0, 1], exact, rtol=20 * eps, atol=2 * tiny)
+            assert not found[[0, 1, 1], [0, 0, 1]].any()
+
+
+@pytest.mark.parametrize("kind", [*DTYPES, "complex64", "complex128"])
+def test_directions_keep_their_digits_where_a_is_huge(kind):
+    """Along diag(d, d') exp [[0, s], [0, 0]] moves by d, d' and s (d + d') / 2."""
+    real = np.dtype(kind).type(0).real.dtype
+    eps, largest = float(np.finfo(real).eps), float(np.finfo(real).max)
+    d = np.array([0.7, 0.1234567], real)
+    for s in (real.type(largest), real.type(largest / 64)):
+        a = np.array([[0, s], [0, 0]], kind)
+        for scale in (1.0, 2.0**-20):
+            found = path_exponential(a, (np.diag(d * real.type(scale)).astype(kind),))
+            assert found[1, 0] == 0
+            expected = [d[0], d[1], float(s) * (float(d[0]) / 2 + float(d[1]) / 2)]
+            np.testing.assert_allclose(
+                found[[0, 1, 0], [0, 1, 1]], np.multiply(expected, scale), rtol=2 * eps
+            )
+
+
+@pytest.mark.parametrize("kind", [*DTYPES, "complex64", "complex128"])
+def test_a_norm_that_overflows_where_no_entry_does(kind):
+    largest = 0.9 * np.finfo(kind).max
+    a = np.zeros((5, 5), kind)
+    a[:2, 2:] = largest
+    np.testing.assert_allclose(path_exponential(a, ()), np.eye(5) + a, rtol=2 * np.finfo(kind).eps)
+    falling = np.diag(np.full(5, -largest)).astype(kind)
+    np.testing.assert_array_equal(path_exponential(falling, ()), 0)
+
+
+def test_two_directions_of_opposite_magnitude(rng):
+    a, x, y = (rng.standard_normal((3, 3)) for _ in range(3))
+    plain_value = path_exponential(a, (x, y))
+    found = path_exponential(a, (2.0**1000 * x, 2.0**-1000 * y))
+    np.testing.assert_array_equal(found, plain_value)
+    np.testing.assert_array_equal(path_exponential(a, (2.0**-1000 * x, 2.0**1000 * y)), found)
+    scale = 2.0**800
+    np.testing.assert_array_equal(path_exponential(a, (scale * x, y / scale)), found)
+
+
+def test_orders_without_a_polynomial_are_refused():
+    assert min(limit for _, limit in limits_of_order("float64", HIGHEST_ORDER)[-1:]) > 0
+    with pytest.raises(NotImplementedError, match="order must be at most 17, got 18"):
+        ExpmPath(order=HIGHEST_ORDER + 1)
 
 
 def test_one_large_entry_where_the_start_of_power_iteration_is_small():

@@ -10,6 +10,7 @@ from oracles import complex_normal, tolerance
 import unitarygraph as ug
 from unitarygraph import stacked
 from unitarygraph.core import lapack
+from unitarygraph.core.layout import plain
 from unitarygraph.stacked.algebra import algebra
 
 DTYPES = ["float32", "float64"]
@@ -18,8 +19,8 @@ DTYPES = ["float32", "float64"]
 def apply(function, z, dtype="float64", field="complex"):
     """Values of a function of one stored tensor at a NumPy matrix, as stored."""
     x = pt.tensor("x", dtype=dtype, shape=algebra(field).storage_shape(np.shape(z)))
-    y = function(x)
-    outputs = list(y) if isinstance(y, tuple) else y
+    y = function(ug.as_complex(x) if field == "complex" else x)
+    outputs = list(map(plain, y)) if isinstance(y, tuple) else plain(y)
     compiled = pytensor.function([x], outputs, mode="FAST_COMPILE")
     return compiled(algebra(field).from_numpy(z).astype(dtype))
 
@@ -53,8 +54,8 @@ def test_factors_are_unitary_to_rounding(dtype, rng):
 @pytest.mark.parametrize("name", ["logm", "eigh", "polar", "qr", "cayley"])
 def test_float32_graphs_hold_no_float64(name, rng):
     x = stacked.matrix("x", (3, 3), "float32")
-    y = getattr(ug, name)(x)
-    y = y[0] if isinstance(y, tuple) else y
+    y = getattr(ug, name)(x, field="complex")
+    y = plain(y[0] if isinstance(y, tuple) else y)
     first = pt.grad(pt.sqr(y).sum(), x)
     second = pt.grad((first * x).sum(), x)
     f = pytensor.function([x], [y, first, second], mode="FAST_COMPILE")
@@ -65,7 +66,7 @@ def test_float32_graphs_hold_no_float64(name, rng):
 def hessian_form(function, z, rng):
     """Second derivative of a weighted sum of the function's entries, for two directions, twice."""
     x = stacked.matrix("x", z.shape, "float64")
-    y = function(x)
+    y = plain(function(x))
     gradient = pt.grad((pt.as_tensor(rng.standard_normal(y.type.shape)) * y).sum(), x)
     u, v = (pt.as_tensor(rng.standard_normal((2, *z.shape))) for _ in range(2))
     return pytensor.function(
@@ -90,7 +91,7 @@ def test_second_derivatives_are_symmetric(name, output, rng):
     )
 
     def function(x):
-        y = getattr(ug, name)(x)
+        y = getattr(ug, name)(x, field="complex")
         return y[output] if isinstance(y, tuple) else y
 
     there, back = hessian_form(function, z, rng)
@@ -116,7 +117,8 @@ def test_gauge_of_eigenvectors_with_entries_of_equal_size():
 @pytest.mark.parametrize("field", ["complex", "real"])
 def test_eigenvalues_have_gradients_where_they_coincide_and_vectors_none(field):
     def gradients(x):
-        w, v = ug.eigh(x, field)
+        x = plain(x)
+        w, v = map(plain, ug.eigh(x, field))
         weights = pt.as_tensor([1.0, 2.0, 3.0])
         tilt = pt.as_tensor(np.arange(1.0, 4.0))[:, None]
         return pt.grad((w * weights).sum(), x), pt.grad((v * tilt).sum(), x)
@@ -192,7 +194,8 @@ def test_factors_through_the_gram_matrix(kind, shape, field, dtype, rng):
     a = (a + turn @ a) * (1e10 if kind == "scaled" else 1)
     name = np.result_type(dtype, "complex64").name if field == "complex" else dtype
     found = lapack.cholesky_qr(a.astype(name))
-    assert (found is None) == (np.linalg.cond(a) ** 2 > lapack.WELL)
+    assert found is None or np.linalg.cond(a) ** 2 < lapack.WELL["qr"]
+    assert found is not None or kind == "long tangent step"
     load, scale = algebra(field).to_numpy, np.abs(a).max()
     q, r = (load(x) for x in apply(lambda x: ug.qr(x, field), a, dtype, field))
     u, p = (load(x) for x in apply(lambda x: ug.polar(x, field), a, dtype, field))
@@ -211,7 +214,7 @@ def test_newton_schulz_of_what_stays_on_the_manifold_has_the_same_gradient(field
 
     def gradient(a, on_manifold):
         u = ug.expm(algebra(field).skew_hermitian(a), field=field)
-        return pt.grad((ug.newton_schulz(u, field, on_manifold) * g).sum(), a)
+        return pt.grad((plain(ug.newton_schulz(u, field, on_manifold)) * g).sum(), a)
 
     a = pt.tensor("a", dtype="float64", shape=x.shape)
     f = pytensor.function([a], [gradient(a, False), gradient(a, True)], mode="FAST_COMPILE")

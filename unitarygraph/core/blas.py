@@ -17,13 +17,13 @@ SMALL = 32**3
 
 @cache
 def blas_function(name, dtype):
-    """A function of BLAS for a dtype's name."""
+    """A function of BLAS for a dtype's name or letter."""
     return blas.get_blas_funcs(name, dtype=dtype)
 
 
 @cache
 def lapack_function(name, dtype):
-    """A function of LAPACK for a dtype's name."""
+    """A function of LAPACK for a dtype's name or letter."""
     return lapack.get_lapack_funcs(name, dtype=dtype)
 
 
@@ -56,9 +56,15 @@ def hconj_product(a, b):
     return blas_function("gemm", a.dtype.name)(1, b.T, a.T, trans_b=2).T
 
 
+def conj_gram(a):
+    """Lower triangle of the conjugate of A^H A, column-major, zeros above: A^T, as BLAS has A."""
+    name = "herk" if np.iscomplexobj(a) else "syrk"
+    return blas_function(name, a.dtype.name)(1, a.T, lower=True)
+
+
 def frobenius_norm(a):
     """Frobenius norm by SciPy's BLAS; NumPy's takes NumPy's."""
-    return float(blas_function("nrm2", a.dtype.name)(a.ravel()))
+    return float(blas_function("nrm2", a.dtype.char)(a.ravel()))
 
 
 def norm_bound(a):
@@ -71,23 +77,39 @@ def norm_bound(a):
     return min(frobenius_norm(a), columns**0.5 * rows**0.5)
 
 
+@cache
+def start(n, dtype):
+    """A unit vector to start power iteration from, read-only.
+
+    No matrix is made to have it among its small singular vectors.
+    """
+    v = np.cos(np.arange(1.0, n + 1) ** 2)
+    v = (v / np.linalg.norm(v)).astype(dtype)
+    v.flags.writeable = False
+    return v
+
+
+@cache
+def smallest_normal(dtype):
+    """The smallest number of full precision."""
+    return float(np.finfo(dtype).tiny)
+
+
 def spectral_norm(a, steps=3):
     """Estimate of the 2-norm of a row-major matrix from below, by power iteration on A^H A.
 
     Nothing may rest on it alone: a large singular vector can hide from the start.
     """
-    gemv, nrm2 = (blas_function(name, a.dtype.name) for name in ("gemv", "nrm2"))
-    # No matrix is made to have this vector among its small singular ones.
-    v = np.cos(np.arange(1.0, a.shape[1] + 1) ** 2).astype(a.dtype)
-    size = nrm2(v)
+    kind, at = a.dtype.char, a.T
+    gemv, nrm2 = blas_function("gemv", kind), blas_function("nrm2", kind)
+    v, size = start(a.shape[1], kind), 1.0
     # Quotients of complex numbers by denormal ones overflow.
-    tiny = np.finfo(a.dtype).tiny
+    tiny = smallest_normal(kind)
     for _ in range(steps):
-        if not tiny <= size < np.inf:
-            break
-        w = gemv(1, a.T, v / size, trans=1)
+        w = gemv(1, at, v / v.real.dtype.type(size), trans=1)
         if not tiny <= (size := nrm2(w)) < np.inf:
             break
-        v = gemv(1, a.T, np.conj(w / size)).conj()
-        size = nrm2(v)
+        v = gemv(1, at, (w / w.real.dtype.type(size)).conj()).conj()
+        if not tiny <= (size := nrm2(v)) < np.inf:
+            break
     return float(size)

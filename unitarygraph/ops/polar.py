@@ -1,8 +1,14 @@
 """Polar decomposition, A = U P."""
 
 from unitarygraph.core.array import hconj, hermitian
-from unitarygraph.core.blas import hconj_product, product
-from unitarygraph.core.lapack import right_singular, thin_svd
+from unitarygraph.core.blas import product
+from unitarygraph.core.lapack import (
+    hermitian_product,
+    hermitian_square,
+    orthonormalized,
+    right_singular,
+    thin_svd,
+)
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.ops.lyapunov import Lyapunov
@@ -36,9 +42,9 @@ class Polar(MatrixOp):
             u = product(w, vh)
         else:
             s, vh = found
-            u = product(a, hconj_product(vh, vh / s[:, None]))
-        p = hconj_product(vh, s[:, None] * vh)
-        return u, (p + p.conj().T) / 2, s, vh.conj().T
+            # V is as orthonormal as its algorithm leaves it, and the inverse doubles what A^H A lost.
+            u = orthonormalized(hermitian_product(a, vh * s[:, None] ** -0.5))
+        return u, hermitian_square(s[:, None] ** 0.5 * vh), s, vh.conj().T
 
     def array(self, xp, a):
         w, s, vh = xp.svd(a)

@@ -19,6 +19,7 @@ Relton, ibid. 35 (2014) 1019, for higher orders. The numbers are made by `taylor
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.ops.expm import array, taylor
+from unitarygraph.ops.expm.taylor import HIGHEST_ORDER
 from unitarygraph.stacked.ops import HConj
 
 
@@ -26,12 +27,18 @@ class ExpmPath(MatrixOp):
     r""":math:`P_k(A; E_1, \dots, E_k)` of the module's head; order k >= 0.
 
     ``structure="general"`` keeps the rewrites from replacing the Op by the eigenvalue path when they
-    see that A is skew-Hermitian.
+    see that A is skew-Hermitian. Raises NotImplementedError for orders above 17, of which a polynomial
+    of degree 18 has one coefficient at most.
     """
 
     __props__ = ("field", "order", "structure")
 
     def __init__(self, field="complex", order=0, structure="detect"):
+        if order > HIGHEST_ORDER:
+            raise NotImplementedError(
+                f"ExpmPath: order must be at most {HIGHEST_ORDER}, got {order}: the polynomials of "
+                "the exponential have no derivative of so high an order to any accuracy"
+            )
         self.order = order
         self.structure = structure
         super().__init__(field)

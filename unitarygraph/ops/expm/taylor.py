@@ -23,7 +23,7 @@ A block matrix, (k+1) x (k+1), upper triangular with equal blocks on the diagona
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from math import ceil, comb, factorial, floor, frexp, inf, isfinite, log2
+from math import ceil, comb, factorial, floor, frexp, inf, ldexp, log2
 
 import numpy as np
 
@@ -132,6 +132,8 @@ LIMITS = {
     "float64": ((4, 2.27e-4), (8, 3.79e-2), (12, 2.42e-1), (18, 9.31e-1)),
     "float32": ((4, 3.42e-2), (8, 4.45e-1), (12, 1.196), (18, 2.59)),
 }
+# From order 18 on, not even the zero matrix leaves degree 18 a derivative that is exact to rounding.
+HIGHEST_ORDER = 17
 # The powers may save squarings only as far as the norm itself stays below: what a product rounds off
 # grows with the norms of its factors, however small it is.
 NORM_LIMIT = 3.0
@@ -143,42 +145,55 @@ def path_exponential(a, directions):
     """:math:`P_k` of `ExpmPath` for one matrix A and a sequence of k directions.
 
     Degree and scaling come from A alone: the result is linear in each direction, whose magnitude is
-    taken out first (as a power of two, so exactly) and put back at the end. NaN where the norm of A
-    overflows.
+    taken out first (as a power of two, so exactly) and put back at the end. NaN for what is not finite.
     """
     k, (n, _) = len(directions), a.shape
-    real = a.real.dtype
-    exponents = [exponent(np.abs(e.view(real)).max(initial=0)) for e in directions]
-    norm = frobenius_norm(a)
-    if not isfinite(norm) or inf in exponents:
+    real = a.real.dtype.name
+    exponents = [exponent(largest_entry(e)) for e in directions]
+    norm, doublings = frobenius_norm(a), 0
+    if not norm < inf:
+        # The norm may overflow where no entry does.
+        doublings = n.bit_length() + 1
+        norm = frobenius_norm(times_power_of_two(a, -doublings))
+    if not norm < inf or inf in exponents:
         return np.full_like(a, np.nan)
     if None in exponents:
         return np.zeros_like(a)
 
-    index, limits = blocks(k), limits_of_order(real.name, k)
+    index, limits = blocks(k), limits_of_order(real, k)
     # The scaling that is safe in any case; the powers may show that less will do.
-    degree, limit = next((row for row in limits if norm <= row[1]), limits[-1])
-    squarings = ceil(log2(norm) - log2(limit)) if norm > limit else 0
+    degree, limit = next((row for row in limits if norm <= row[1] and not doublings), limits[-1])
+    squarings = 0
+    if doublings or norm > limit:
+        squarings = doublings + max(0, ceil(log2(norm) - log2(limit)))
+    # Directions are scaled as A is, but not into denormal numbers: what is left out here is made up
+    # for at the first squarings, which A's powers never spare so many of.
+    left = max(0, squarings - MOST_HALVINGS[real])
     powers = np.empty((len(POLYNOMIALS[degree].powers), 1 + k * (k + 1) // 2, n, n), a.dtype)
     powers[0, 0] = times_power_of_two(a, -squarings)
     if k > 1:
         powers[0, 1:] = 0
     for i, (e, p) in enumerate(zip(directions, exponents, strict=True)):
-        powers[0, index[i, i + 1]] = times_power_of_two(e, -p - squarings)
+        powers[0, index[i, i + 1]] = times_power_of_two(e, -p - squarings + left)
     multiply(powers[0], powers[0], powers[1], k)
     spared = 0
     if degree > 8:
-        scaling = Scaling(powers[0, 0], norm * 0.5**squarings, k)
+        scaling = Scaling(powers[0, 0], ldexp(norm, doublings - squarings), k)
         degree, spared = scaling.reduced(degree, squarings, powers, k)
     polynomial = POLYNOMIALS[degree]
     x = evaluate(polynomial, powers[: len(polynomial.powers)], k, spared)
     spare = powers[0]
-    for _ in range(squarings - spared):
+    for squaring in range(squarings - spared):
+        if squaring < left:
+            for (i, j), place in index.items():
+                x[place] *= x.real.dtype.type(0.5 ** (j - i))
         x, spare = multiply(x, x, spare, k), x
-    value = x[index[0, k]]
-    for p in exponents:
-        value = times_power_of_two(value, p)
-    return value
+    return times_power_of_two(x[index[0, k]], sum(exponents))
+
+
+def largest_entry(e):
+    """Largest magnitude of a real or imaginary part; NaN goes through."""
+    return float(np.abs(e.view(e.real.dtype)).max(initial=0))
 
 
 def exponent(size):
@@ -245,96 +260,154 @@ def limit_of_order(degree, dtype, k, limit):
 
 
 class Scaling:
-    """Which degree and scaling the powers of a scaled matrix allow for derivatives of order k."""
+    """Which degree and scaling the powers of a scaled matrix allow for derivatives of order k.
+
+    ``norm`` is the Frobenius norm of the scaled matrix a.
+    """
 
     def __init__(self, a, norm, k):
-        self._k, self._size = k, len(a)
-        real = a.real.dtype
-        self._limits = dict(limits_of_order(real.name, k))
-        self._half = float(np.finfo(real).eps) / 2
-        # Norms of powers by Frobenius' norm, and the powers for a closer look where it does not do.
-        self._bounds, self._coarse = {1: norm}, {1: a}
-        self._norm = self._root = min(norm, SAFETY * spectral_norm(a))
-        self._proven = norm
+        self._a, self._norm, self._order, self._size = a, norm, k, len(a)
+        real = a.real.dtype.name
+        self._limits = dict(limits_of_order(real, k))
+        self._half = EPS[real] / 2
+        self._bounds = {1: norm}
+        self._estimate = None
+
+    @property
+    def estimate(self):
+        """Estimate of the 2-norm of the scaled matrix."""
+        if self._estimate is None:
+            self._estimate = min(self._norm, SAFETY * spectral_norm(self._a))
+        return self._estimate
 
     def reduced(self, degree, squarings, powers, k):
         """The least degree, 18 with the least scaling, that serves: how far to double, and the powers."""
         for power, lower in ((2, 8), (3, 12)):
-            self._add(power, powers[power - 1, 0])
-            if lower < degree and self.serves(lower, squarings):
+            self._bounds[power] = frobenius_norm(powers[power - 1, 0])
+            if lower < degree and self._serves(lower, squarings):
                 return lower, squarings
             if power == 2:
                 multiply(powers[0], powers[1], powers[2], k)
             if degree == 12:
                 return 12, 0
         multiply(powers[2], powers[2], powers[3], k)
-        # In the derivative's first term that degree 18 leaves out, A stands i and 18 - i times around
-        # E, so its norm is below 19 ||A^6||^2 ||A||^6 ||E||.
-        sixth = powers[3, 0]
-        self._add(6, sixth)
-        if squarings >= 1024 or self._norm * 2.0**squarings > self._limits[18]:
-            root = (SAFETY * spectral_norm(sixth)) ** (1 / 9) * self._norm ** (1 / 3)
-            self._root = min(self._norm, root)
-        proven = self._bounds[6] ** (1 / 9) * self._proven ** (1 / 3)
-        self._proven = min(self._proven, proven)
-        most = squarings
-        if most >= 1024 or self._norm * 2.0**most > NORM_LIMIT:
-            most = floor(log2(NORM_LIMIT / self._norm))
-        return 18, next((j for j in range(most, 0, -1) if self.serves(18, j)), 0)
+        return 18, self._doublings(powers, squarings) if squarings else 0
 
-    def serves(self, degree, doublings):
-        """Whether the truncation of a degree is below rounding at 2^doublings times the matrix."""
-        # Where the factor overflows, so does the norm that needed it.
-        factor = 2.0**doublings if doublings < 1024 else inf
+    def _serves(self, degree, doublings):
+        """Whether a degree's truncation is below rounding at 2^doublings times the matrix."""
         limit = self._limits[degree]
-        if self._norm * factor > NORM_LIMIT or self._root * factor > limit:
+        # The 2-norm is no smaller than this, and so is its estimate. A norm that overflows when
+        # doubled has no degree below 18.
+        least = self._norm / self._size**0.5
+        if doublings > MOST_DOUBLINGS or least * 2.0**doublings > limit:
             return False
-        if self._proven * factor <= limit:
+        tail = self._tail(degree, doublings)
+        if tail <= self._half:
             return True
-        if self._tail(degree, factor) <= self._half * self._size:
-            return True
-        if not self._coarse:
-            return False
-        self._bounds |= {p: norm_bound(x) for p, x in self._coarse.items()}
-        self._coarse = {}
-        return self._tail(degree, factor) <= self._half * self._size
+        return tail <= self._half * self._size and self.estimate * 2.0**doublings <= limit
 
-    def _add(self, power, x):
-        self._bounds[power], self._coarse[power] = frobenius_norm(x), x
+    def _doublings(self, powers, squarings):
+        """How many of the squarings degree 18 can do without."""
+        sixth = powers[3, 0]
+        self._bounds[6] = frobenius_norm(sixth)
+        least = self._norm / self._size**0.5
+        most = min(squarings, MOST_DOUBLINGS, max(0, floor(log2(NORM_LIMIT / least))))
+        if not most:
+            return 0
+        proven, enough = self._proven(most)
+        if enough and self._norm * 2.0**enough > NORM_LIMIT:
+            most = max(0, min(most, floor(log2(NORM_LIMIT / self.estimate))))
+            proven, enough = min(proven, most), min(enough, most)
+        if enough == proven < most and self._size >= LARGE:
+            # Frobenius' norms may be too large by sqrt(n) each.
+            reach = self._reach(sixth)
+            if reach > enough:
+                self._bounds |= {p: norm_bound(powers[i, 0]) for p, i in PLACES.items()}
+                proven, enough = self._proven(min(most, reach))
+        if enough > proven:
+            return max(proven, min(enough, self._reach(sixth)))
+        return proven
 
-    def _tail(self, degree, factor):
-        """Bound of the truncation by what is known of the norms of all powers."""
-        c = truncation(degree)
-        powers = factor ** np.arange(len(c))
-        bounds = np.array(bounds_of_powers(self._bounds, len(c))) * powers
-        if self._k == 0:
-            # ||h(A)|| <= ||A|| sum |c_j| ||A^(j-1)||.
-            return float(c[1:] @ bounds[: len(c) - 1])
-        tail, paths = 0.0, bounds
-        for q in range(1, self._k + 1):
-            # A stands j - q times, in q + 1 places around q directions.
-            paths = np.convolve(paths, bounds)[: len(c)]
-            tail = max(tail, factorial(q) * float(c[q:] @ paths[: len(c) - q]))
-        return tail
+    def _proven(self, most):
+        """Doublings, up to some, by which the bounds prove half an epsilon, and n times as much."""
+        tail = self._tail(18, most)
+        if tail <= self._half:
+            return most, most
+        # Each term of the tail has so many factors of A at least: of half the matrix it is 2^-factors.
+        factors = 19 - max(self._order, 1)
+        excess = log2(tail / self._half) if tail < inf else inf
+        found = []
+        for allowed in (0, log2(self._size)):
+            fewer = (excess - allowed) / factors
+            found.append(max(0, most - max(0, ceil(fewer))) if fewer < most else 0)
+        return tuple(found)
+
+    def _reach(self, sixth):
+        """Doublings by which the estimates promise half an epsilon.
+
+        In the derivative's first term that degree 18 leaves out, A stands i and 18 - i times around
+        E, so its norm is below 19 ||A^6||^2 ||A||^6 ||E||.
+        """
+        root = (SAFETY * spectral_norm(sixth)) ** (1 / 9) * self.estimate ** (1 / 3)
+        root = min(self.estimate, root)
+        reach = min(self._limits[18] / root, NORM_LIMIT / self.estimate) if root else inf
+        return max(0, floor(log2(reach))) if reach < inf else MOST_DOUBLINGS
+
+    def _tail(self, degree, doublings):
+        r"""Bound of the truncation by what is known of the norms of all powers.
+
+        :math:`\max_q q! \sum_j |c_j| \sum \beta_{i_0} \cdots \beta_{i_q}` over
+        :math:`i_0 + \dots + i_q = j - q`, 1 <= q <= k, with :math:`\beta_i \ge \|A^i\|`: A stands
+        j - q times, in q + 1 places around q directions. For the value alone,
+        :math:`\|h(A)\| \le \|A\| \sum |c_j| \beta_{j-1}`. With
+        :math:`\beta_{6p+r} = \|A^6\|^p \beta_r` what depends on p is a table, `weights`.
+        """
+        one, two = self._bounds[1], self._bounds[2]
+        three = self._bounds.get(3, one * two)
+        six = self._bounds.get(6, min(two * two * two, three * three))
+        two, three = min(two, one * one), min(three, one * two)
+        four = min(two * two, one * three)
+        factor = 2.0**doublings
+        sixth = min(six, three * three, two * two * two) * factor**6
+        residues = (1.0, one, two, three, four, min(two * three, one * four))
+        residues = [x * factor**r for r, x in enumerate(residues)]
+        sixths, paths, tail = sixth ** np.arange(6.0), residues, 0.0
+        for q in range(min(self._order, 1), self._order + 1):
+            paths = np.convolve(paths, residues) if q else paths
+            tail = max(tail, float(paths @ weights(degree, q) @ sixths))
+        return tail if tail == tail else inf
 
 
-def bounds_of_powers(bounds, count):
-    """Bounds of the norms of A^0, ..., A^(count-1) from those of some powers."""
-    # A power that is not known is bounded by those below.
-    one = bounds[1]
-    two = bounds.get(2, one * one)
-    three = bounds.get(3, one * two)
-    six = bounds.get(6, three * three)
-    found = [1.0, one, min(two, one * one)]
-    for j in range(3, count):
-        least = min(one * found[j - 1], two * found[j - 2], three * found[j - 3])
-        found.append(min(least, six * found[j - 6]) if j >= 6 else least)
-    return found
+# Halvings of a direction, its largest part near 1 before, after which the denormal numbers are still
+# further than any accuracy.
+MOST_HALVINGS = {"float64": 512, "float32": 64}
+# Up to here a doubled matrix is finite where its norm is below `NORM_LIMIT`.
+MOST_DOUBLINGS = 60
+# From this size on another look at the norms costs less than the product it may save.
+LARGE = 128
+PLACES = {1: 0, 2: 1, 3: 2, 6: 3}
+EPS = {name: float(np.finfo(name).eps) for name in LIMITS}
+
+
+@cache
+def weights(degree, q):
+    r"""W with :math:`\sum_{r,p} P_r W_{rp} s^p`, the bound of order q: see `Scaling`.
+
+    P_r is the sum of products of q + 1 bounds of powers below the sixth, r factors of A in all; p
+    times the sixth power can be in q + 1 places in :math:`\binom{p+q}{q}` ways. With q = 0 there is
+    one factor of A beside.
+    """
+    c = truncation(degree)
+    table = np.zeros((5 * (q + 1) + 1, 6))
+    for r, p in np.ndindex(table.shape):
+        if (j := 6 * p + r + max(q, 1)) < len(c):
+            table[r, p] = factorial(q) * comb(p + q, q) * c[j]
+    return table
 
 
 def blas_of(a, name):
     """SciPy's BLAS function for the dtype of a."""
-    return blas_function(name, a.dtype.name)
+    return blas_function(name, a.dtype.char)
 
 
 @cache
@@ -356,19 +429,25 @@ def multiply(x, y, out, k, add=False):
     return out
 
 
+@cache
+def coefficients(polynomial, doublings, dtype):
+    """Those of the powers of 2^doublings A, a row for each power, and those of I, a column."""
+    rows = np.array(polynomial.rows)
+    factors = rows[:, 1:] * 2.0 ** (doublings * np.array(polynomial.powers))
+    return factors.astype(dtype).T, rows[:, :1].astype(dtype)
+
+
 def evaluate(polynomial, powers, k, doublings):
     """Polynomial at 2^doublings times the block matrix whose powers are given."""
     count, places, n, _ = powers.shape
     real = powers.real.dtype
-    rows = np.array(polynomial.rows)
-    factors = rows[:, 1:] * 2.0 ** (doublings * np.array(polynomial.powers))
+    factors, units = coefficients(polynomial, doublings, real.name)
     # All combinations as one product of real matrices, which reads each power once.
     flat = powers.reshape(count, -1).view(real)
-    flat = blas_of(flat, "gemm")(1, flat.T, factors.astype(real).T).T
-    p = flat.view(powers.dtype).reshape(len(rows), places, n, n)
-    diagonal = np.arange(n)
-    for combination, unit in zip(p, rows[:, 0], strict=True):
-        combination[0, diagonal, diagonal] += real.type(unit)
+    flat = blas_of(flat, "gemm")(1, flat.T, factors).T
+    p = flat.view(powers.dtype).reshape(len(units), places, n, n)
+    # Entries (i, i) of each combination's diagonal block.
+    p.reshape(len(units), -1)[:, : n * n : n + 1] += units
     u = multiply(p[1], p[2], p[0], k, add=True)
     if len(p) == 3:
         return u
