@@ -17,9 +17,9 @@ from unitarygraph.training.backends import BACKENDS
 from unitarygraph.training.compile import Program
 from unitarygraph.training.loop import NotFinite
 from unitarygraph.training.metrics import read_rows
+from unitarygraph.training.options import resolve
 from unitarygraph.training.run import evaluate, execute, prepare
 from unitarygraph.training.rundir import RunDirectory
-from unitarygraph.training.settings import resolve
 
 pytestmark = [
     *(pytest.mark.filterwarnings(line) for line in THIRD_PARTY),

@@ -27,10 +27,11 @@ try:
     from unitarygraph.training.compare_table import described, printed, table_of, write_tables
     from unitarygraph.training.loop import Interrupted, NotFinite
     from unitarygraph.training.metrics import read_rows
+    from unitarygraph.training.options import resolve
     from unitarygraph.training.run import changed_versions, draw, execute, prepare
     from unitarygraph.training.run import evaluate as evaluate_run
     from unitarygraph.training.rundir import RunDirectory
-    from unitarygraph.training.settings import DTYPES, Settings, resolve
+    from unitarygraph.training.settings import DTYPES, Settings
 except ModuleNotFoundError as error:
     if error.name is None or error.name.startswith("unitarygraph"):
         raise
@@ -90,7 +91,7 @@ def train(
         name = f"{task}-{model or 'exprnn'}".replace(":", ".")
         run = RunDirectory(out or Path("runs") / name)
         if resume:
-            settings = resumed(run, {"task": task, **given}, options)
+            settings = run.resumed({"task": task, **given}, options)
             for line in changed_versions(run):
                 console.print(f"note: {line}; the last digits may differ", soft_wrap=True)
         else:
@@ -254,31 +255,6 @@ def read_assignments(texts: list[str], **named: Any) -> dict[str, Any]:
             raise ValueError(f"{key} is given twice")
         read[key] = value
     return read
-
-
-def resumed(run: RunDirectory, names: dict[str, Any], options: dict[str, Any]) -> Settings:
-    """Return the settings of a run to be continued.
-
-    What the user gives must be what the run began with; only more ``steps`` may be asked for.
-    """
-    old = run.settings()
-    for key, value in names.items():
-        if getattr(old, key) != value:
-            raise ValueError(f"--resume: {run.path} has {key} = {getattr(old, key)}, got {value}")
-    new = run.settings(assignments=options)
-    if new.training.steps < old.training.steps:
-        raise ValueError(
-            f"--resume: steps may only grow, {run.path} has {old.training.steps}, "
-            f"got {new.training.steps}"
-        )
-    before, after = old.document(), new.document()
-    for section, values in after.items():
-        for key, value in values.items():
-            if key != "steps" and before[section].get(key) != value:
-                raise ValueError(
-                    f"--resume: {run.path} has {key} = {before[section].get(key)}, got {value}"
-                )
-    return new
 
 
 def console_for_output() -> Console:

@@ -13,7 +13,7 @@ from unitarygraph.training.loop import Interrupted, NotFinite
 from unitarygraph.training.metrics import read_rows
 from unitarygraph.training.run import draw, execute, prepare
 from unitarygraph.training.rundir import RunDirectory
-from unitarygraph.training.settings import Settings
+from unitarygraph.training.settings import Settings, may_resume
 
 #: the budget, which all models share
 BUDGET = ("steps", "minutes")
@@ -102,24 +102,12 @@ def begin(comparison: Comparison, *, resume: bool = False, force: bool = False) 
     if resume:
         for run in runs:
             if run.directory.exists():
-                _check_same(run)
+                may_resume(run.directory.settings(), run.settings, run.directory.path)
     for run in runs:
         if resume and run.directory.exists():
             run.directory.write_settings(run.settings)
         else:
             run.directory.begin(run.settings, force)
-
-
-def _check_same(run: Run) -> None:
-    before, after = run.directory.settings().document(), run.settings.document()
-    for section, values in after.items():
-        for key, value in values.items():
-            old = before[section].get(key)
-            # a limit may grow, and "none" is the largest
-            if key in BUDGET and (value == "none" or (old != "none" and value >= old)):
-                continue
-            if key != "log_every" and old != value:
-                raise ValueError(f"--resume: {run.directory.path} has {key} = {old}, got {value}")
 
 
 def attempt(run: Run, console: Console, label: str = "") -> Outcome:

@@ -12,8 +12,9 @@ import pytensor
 from unitarygraph import models, tasks
 from unitarygraph.models.base import Model
 from unitarygraph.training.compare import BUDGET, Comparison, Entrant, in_words
+from unitarygraph.training.options import resolve
 from unitarygraph.training.run import prepare
-from unitarygraph.training.settings import ENDLESS, Settings, TrainingOptions, resolve
+from unitarygraph.training.settings import ENDLESS, Settings, TrainingOptions
 
 #: logged rows that a short run has at least, so that its curve is one
 ROWS = 20

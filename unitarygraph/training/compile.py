@@ -153,7 +153,7 @@ class Program:
         updates = training_updates(
             loss if penalty is None else loss + penalty,
             self.model,
-            self.settings.rules(),
+            self.settings.rules,
             training.clip,
         )
         updates |= statistics

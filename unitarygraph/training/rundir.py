@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
+import re
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +18,8 @@ import tomli_w
 
 from unitarygraph.training.checkpoint import Checkpoint
 from unitarygraph.training.durable import write_atomically
-from unitarygraph.training.settings import Settings, from_document
+from unitarygraph.training.options import from_document
+from unitarygraph.training.settings import Settings, may_resume
 
 #: packages whose versions config.toml notes: bit for bit holds for the same ones
 NOTED = ("unitarygraph", "pytensor", "numpy", "scipy", "numba", "jax", "torch")
@@ -76,14 +80,35 @@ class RunDirectory:
         document = settings.document() | {"versions": versions()}
         write_atomically(self.config, tomli_w.dumps(document).encode())
 
-    def settings(
-        self, backend: str | None = None, assignments: Mapping[str, Any] | None = None
-    ) -> Settings:
-        """Read config.toml, with another backend or other options if they are given.
+    def settings(self, backend: str | None = None) -> Settings:
+        """Read config.toml, for another backend if one is given.
 
-        Raises FileNotFoundError where there is no run.
+        Raises FileNotFoundError where there is no run, and ValueError where config.toml cannot be
+        read.
         """
-        return from_document(self._document(), backend, assignments)
+        return self._read(backend, {}, "")
+
+    def resumed(
+        self, names: Mapping[str, Any], assignments: Mapping[str, Any], said: str = "--set "
+    ) -> Settings:
+        """Return the settings of a run that is to go on, with what is given put over them.
+
+        `names` are those of ``[run]``, `assignments` and `said` as of
+        :func:`~unitarygraph.training.options.resolve`. Raises as :meth:`settings` does, and as
+        :func:`~unitarygraph.training.settings.may_resume` where something else is given than what
+        the run began with.
+        """
+        old = self.settings()
+        may_resume(old, dataclasses.replace(old, **names), self.path)
+        new = self._read(None, assignments, said)
+        may_resume(old, new, self.path)
+        return new
+
+    def _read(self, backend: str | None, assignments: Mapping[str, Any], said: str) -> Settings:
+        document = self._document()
+        with self._in_words():
+            from_document(document)
+        return from_document(document, backend, assignments, said)
 
     def noted_versions(self) -> dict[str, str]:
         """Return the versions that config.toml notes."""
@@ -96,7 +121,21 @@ class RunDirectory:
     def _document(self) -> dict:
         if not self.exists():
             raise FileNotFoundError(f"{self.path} holds no run: there is no {self.config}")
-        return tomllib.loads(self.config.read_text(encoding="utf-8"))
+        with self._in_words():
+            return tomllib.loads(self.config.read_text(encoding="utf-8"))
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Say of a config.toml that cannot be read who wrote it and what can be done."""
+        try:
+            yield
+        except ValueError as error:
+            found = re.search(r'^unitarygraph = "(.*)"', self.config.read_text(), re.MULTILINE)
+            raise ValueError(
+                f"{self.config}: {error}. It was written by unitarygraph "
+                f"{found[1] if found else 'of an unknown version'}, this is {version('unitarygraph')}: "
+                "go on with the version that wrote it, or begin anew with --force"
+            ) from error
 
     def _remove(self) -> None:
         for file in (self.config, self.metrics, self.curves):
