@@ -6,7 +6,7 @@ from rich.console import Console
 from unitarygraph import models
 from unitarygraph.training.options import resolve
 from unitarygraph.training.run import execute, prepare
-from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.store import RunDirectory
 
 NAMES = sorted(set(models.MODELS) - {"wrn"})
 COPYING = {"delay": 20, "length": 5, "batch": 64, "steps": 400}

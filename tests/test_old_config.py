@@ -7,7 +7,7 @@ import tomli_w
 
 from unitarygraph.training.options import from_document, resolve
 from unitarygraph.training.rules import Rule
-from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.store import RunDirectory
 
 # `unitarygraph train copying --model scurnn --set orthogonal_optimizer=projunn --set rank=3`
 WRITTEN = """\

@@ -12,7 +12,7 @@ from rich.console import Console
 from unitarygraph import models
 from unitarygraph.training.options import resolve
 from unitarygraph.training.run import evaluate, execute, prepare
-from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.store import RunDirectory
 
 T, B, INPUT, HIDDEN, OUTPUT = 9, 3, 2, 4, 3
 

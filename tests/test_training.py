@@ -14,19 +14,16 @@ import pytest
 from rich.console import Console
 
 from unitarygraph import models, tasks
-from unitarygraph.training import durable
+from unitarygraph.training import store
 from unitarygraph.training.backends import mode_of
-from unitarygraph.training.checkpoint import Checkpoint
-from unitarygraph.training.compile import Program
-from unitarygraph.training.loop import NotFinite, train
-from unitarygraph.training.metrics import MetricsLog, read_rows
+from unitarygraph.training.display import Progress, clock, draw_curves
+from unitarygraph.training.loop import NotFinite, take_steps
 from unitarygraph.training.options import Draft, from_document, resolve
-from unitarygraph.training.plots import draw_curves
-from unitarygraph.training.progress import Progress, clock
+from unitarygraph.training.program import Program
 from unitarygraph.training.rules import GROUPS, RULES, Rule, rule_options
 from unitarygraph.training.run import execute, prepare
-from unitarygraph.training.rundir import RunDirectory
 from unitarygraph.training.settings import TrainingOptions, may_resume
+from unitarygraph.training.store import Checkpoint, MetricsLog, RunDirectory, read_rows
 from unitarygraph.training.values import parse
 
 # pip's PyTensor has no BLAS for its C code, which scan uses in FAST_COMPILE mode, and says so
@@ -58,7 +55,7 @@ def trained(path, settings, program=None):
         if not run.exists():
             run.begin(settings)
         program = program or Program(settings)
-        return run, program, train(program, run, Silent())
+        return run, program, take_steps(program, run, Silent())
 
 
 # settings
@@ -327,7 +324,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch, failing
     def fail(*arguments):
         raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr(durable.os, failing, fail)
+    monkeypatch.setattr(store.os, failing, fail)
     with pytest.raises(OSError, match="no space left"):
         Checkpoint(10, 2.0, {"matrix": np.ones(5)}, {}).save(path)
     monkeypatch.undo()
@@ -341,9 +338,9 @@ def test_a_write_is_flushed_before_it_takes_the_name(tmp_path, monkeypatch):
     for name in ("fsync", "replace"):
         real = getattr(os, name)
         monkeypatch.setattr(
-            durable.os, name, lambda *a, real=real, name=name: (calls.append(name), real(*a))[1]
+            store.os, name, lambda *a, real=real, name=name: (calls.append(name), real(*a))[1]
         )
-    durable.write_atomically(tmp_path / "file", b"content")
+    store.write_atomically(tmp_path / "file", b"content")
     assert calls == ["fsync", "replace", "fsync"]
     assert (tmp_path / "file").read_bytes() == b"content"
 
@@ -602,7 +599,7 @@ def test_optimizer_options_leave_out_what_every_rule_takes():
 KEPT = """
 import resource
 import numpy as np
-from unitarygraph.training.resources import keep_freed_memory
+from unitarygraph.training.process import keep_freed_memory
 
 assert keep_freed_memory()
 for _ in range(3):

@@ -12,13 +12,13 @@ from unitarygraph import models
 from unitarygraph.manifolds import Oblique
 from unitarygraph.models.wrn import images
 from unitarygraph.tasks import digits
-from unitarygraph.training.compile import Program
-from unitarygraph.training.loop import train
+from unitarygraph.training.display import Progress
+from unitarygraph.training.loop import take_steps
 from unitarygraph.training.optimizers import training_updates
 from unitarygraph.training.options import resolve
-from unitarygraph.training.progress import Progress
+from unitarygraph.training.program import Program
 from unitarygraph.training.run import evaluate, execute, prepare
-from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.store import RunDirectory
 
 # pip's PyTensor has no BLAS for its C code, which gradients use in FAST_COMPILE mode, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
@@ -51,7 +51,7 @@ def trained(path, settings, program=None):
         else:
             run.begin(settings)
         program = program or Program(settings)
-        train(program, run, Progress(quiet(), 1, None))
+        take_steps(program, run, Progress(quiet(), 1, None))
     return run, program
 
 

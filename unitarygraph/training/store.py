@@ -1,8 +1,10 @@
-"""The run directory: which files a run has, and when one may be begun or taken up."""
+"""The files of a run: settings, logged rows and checkpoints, written so that a kill leaves them whole."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import platform
 import re
 import shutil
@@ -14,10 +16,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from unitarygraph.training.checkpoint import Checkpoint
-from unitarygraph.training.durable import write_atomically
 from unitarygraph.training.options import from_document
 from unitarygraph.training.settings import Settings, may_resume
 
@@ -118,6 +121,13 @@ class RunDirectory:
         """Return the last checkpoint, None where the run had none yet."""
         return Checkpoint.load(self.checkpoint) if self.checkpoint.exists() else None
 
+    def last_checkpoint(self) -> Checkpoint:
+        """Return the last checkpoint; FileNotFoundError where the run had none yet."""
+        checkpoint = self.load_checkpoint()
+        if checkpoint is None:
+            raise FileNotFoundError(f"{self.path} has no checkpoint yet")
+        return checkpoint
+
     def _document(self) -> dict:
         if not self.exists():
             raise FileNotFoundError(f"{self.path} holds no run: there is no {self.config}")
@@ -152,3 +162,126 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of a metrics file; a last line cut off by a kill is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+class MetricsLog:
+    """Appends rows to a metrics file, a whole line at a time."""
+
+    def __init__(self, path: Path, keep_to: int = 0) -> None:
+        """Open the file after cutting it back to the rows up to step `keep_to`."""
+        self.path = path
+        self.rows = [row for row in read_rows(path) if row["step"] <= keep_to]
+        write_atomically(path, "".join(map(_line, self.rows)).encode())
+        self._file = open(path, "ab")  # noqa: SIM115
+
+    def append(self, row: Row) -> None:
+        """Write one row; it is with the operating system when this returns."""
+        self._file.write(_line(row).encode())
+        self._file.flush()
+        self.rows.append(row)
+
+    def sync(self) -> None:
+        """Flush the file to the disk, so that no checkpoint is ahead of it."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row, allow_nan=False) + "\n"
+
+
+FORMAT = "unitarygraph checkpoint 1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run between two steps: what is needed to go on bit for bit.
+
+    `values` holds all shared variables by name (parameters, optimiser state, random
+    generators of the graph), `stream` the state of the training data, `step` the steps made and
+    `seconds` the time spent on them.
+    """
+
+    step: int
+    seconds: float
+    values: dict[str, np.ndarray | np.random.Generator]
+    stream: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint to `path` atomically."""
+        tensors, generators = {}, {}
+        for name, value in self.values.items():
+            if isinstance(value, np.random.Generator):
+                generators[name] = value.bit_generator.state
+            else:
+                tensors[name] = np.array(value, order="C")
+        record = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "stream": self.stream,
+            "generators": generators,
+        }
+        metadata = {"format": FORMAT, "state": json.dumps(record)}
+        write_atomically(path, save(tensors, metadata=metadata))
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Read a checkpoint; ValueError where the file is not one."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise ValueError(f"{path}: not a readable checkpoint ({error})") from error
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"{path}: format must be {FORMAT!r}, got {metadata.get('format')!r}")
+        record = json.loads(metadata["state"])
+        for name, state in record["generators"].items():
+            values[name] = np.random.Generator(getattr(np.random, state["bit_generator"])())
+            values[name].bit_generator.state = state
+        return cls(record["step"], record["seconds"], values, record["stream"])
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` by a file holding `content`.
+
+    The content goes to a temporary file beside it, is flushed to the disk (fsync), takes the
+    name's place by a rename, which POSIX makes indivisible, and the folder's entry is flushed too.
+    A process killed at any point leaves the old file or the new one, and at worst the temporary.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, where the system lets folders be opened."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
