@@ -144,7 +144,11 @@ def train(
         task, model, hidden, steps, seed, out, backend, dtype, resume=resume, force=force,
         console=console, assignments={**(assignments or {}), **options}, said="",
     )  # fmt: skip
-    rows = execute(files, program, console)
+    try:
+        rows = execute(files, program, console)
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"continue with train({task!r}, out={str(files.path)!r}, resume=True)")
+        raise
     run = Run(files, program.settings, rows)
     run.task, run.model = program.task, program.model  # the model holds what it was trained to
     return run
