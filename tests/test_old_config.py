@@ -96,10 +96,10 @@ def test_it_is_read_exactly(tmp_path):
 
 
 def test_it_says_what_todays_form_says():
-    settings = from_document(tomllib.loads(WRITTEN))
+    settings = from_document(tomllib.loads(WRITTEN)).settings()
     today = tomli_w.dumps(settings.document())
     assert "optimizer" not in today
-    assert from_document(tomllib.loads(today)) == settings
+    assert from_document(tomllib.loads(today)).settings() == settings
     chosen = {"orthogonal": {"name": "projunn", "rank": 3, "rho": 0.9}}
     assert resolve("copying", "scurnn", 6, assignments=chosen) == settings
 
@@ -109,7 +109,7 @@ def test_a_rule_that_was_that_of_all_others_still_is():
     document["training"] |= {"optimizer": "muon", "orthogonal_optimizer": "none"}
     document["training"] |= {"phase_optimizer": "none", "phase_learning_rate": "none"}
     document |= {"optimizer": {"momentum": 0.5}, "orthogonal": {}, "phase": {}}
-    rules = from_document(document).rules
+    rules = from_document(document).settings().rules
     assert {group: rule.name for group, rule in rules.items()} == {
         "other": "adam", "orthogonal": "muon", "phase": "adam",
     }  # fmt: skip
@@ -125,6 +125,12 @@ def test_a_rule_that_was_that_of_all_others_still_is():
         ("[run]", "[ran]", r"the section \[run\] is missing"),
         ("[run]", "[run", "Expected ']'"),
         (
+            "hidden = 6",
+            "",
+            r"\[run\]: expected task, model, hidden, backend, dtype, got task, model",
+        ),
+        ("hidden = 6", 'hidden = "six"', "hidden: expected int, got 'six'"),
+        (
             'optimizer = "projunn"',
             'optimizer = "tiger"',
             "expected one of adadelta, .* got 'tiger'",
@@ -139,6 +145,13 @@ def test_what_cannot_be_read_is_refused_with_its_version_and_a_remedy(tmp_path, 
     assert said.startswith(f"{run.config}: ")
     assert "written by unitarygraph 0.1.0, this is " in said
     assert "--force" in said
+
+
+def test_a_config_that_is_no_text(tmp_path):
+    run = old_run(tmp_path / "run")
+    run.config.write_bytes(b"\xff" + run.config.read_bytes())
+    with pytest.raises(ValueError, match=r"can't decode .* written by unitarygraph 0\.1\.0"):
+        run.settings()
 
 
 def test_a_config_that_names_no_version(tmp_path):

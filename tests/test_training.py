@@ -125,7 +125,10 @@ def test_no_two_sections_share_a_key(task, optimizer):
     """But a few that are told apart by their sections: flat ones are training's, or refused."""
     shared = {"rho", "steps", "strength", "weight_decay"}
     for model in models.names():
-        known = [*Draft(task, model).known.values(), rule_options(optimizer)]
+        known = [
+            *Draft(task, model, 6, "python", "float32").known.values(),
+            rule_options(optimizer),
+        ]
         keys = [key for section in known for key in section if key not in shared]
         assert len(keys) == len(set(keys)), (task, model, optimizer)
 
@@ -225,7 +228,7 @@ def test_settings_survive_config_toml(tmp_path):
     settings = small(clip="none", orthogonal_learning_rate=0.1, optimizer="adam")
     run = begun(tmp_path / "run", settings)
     assert run.settings() == settings
-    assert from_document(settings.document()) == settings
+    assert from_document(settings.document()).settings() == settings
     assert run.noted_versions()["numpy"] == np.__version__
 
 

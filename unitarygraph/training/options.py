@@ -10,7 +10,7 @@ from unitarygraph import models, tasks
 from unitarygraph.training.backends import check_backend
 from unitarygraph.training.rules import GROUPS, RULES, Rule, check_rule, rule_options
 from unitarygraph.training.settings import SHORT_FORMS, Settings, TrainingOptions, flat
-from unitarygraph.training.values import Option, options_from
+from unitarygraph.training.values import Option, options_from, parse
 
 #: the first word of a key -> the section of config.toml that it means; "optimizer" is that of
 #: files and commands written before rules had sections of their own
@@ -43,19 +43,13 @@ def resolve(
         For unknown names, values of a wrong type or out of range, an unknown key (the message
         lists the valid ones) or one that two sections claim.
     """
-    check_backend(backend)
-    draft = Draft(task, model)
+    draft = Draft(task, model, hidden, backend, dtype)
     draft.take(assignments or {}, said)
-    return draft.settings(hidden, backend, dtype)
+    return draft.settings()
 
 
-def from_document(
-    document: Mapping[str, Any],
-    backend: str | None = None,
-    assignments: Mapping[str, Any] | None = None,
-    said: str = "--set ",
-) -> Settings:
-    """Return the settings that :meth:`Settings.document` wrote, what is given put over them.
+def from_document(document: Mapping[str, Any], backend: str | None = None) -> Draft:
+    """Return what :meth:`Settings.document` wrote, for another backend if one is given.
 
     Documents of the time when a rule's name and rate stood in ``[training]`` and its options in
     ``[optimizer]``, ``[orthogonal]`` and ``[phase]`` are read as well: those keys are today's
@@ -63,13 +57,18 @@ def from_document(
     """
     if "run" not in document:
         raise ValueError("the section [run] is missing")
-    run = document["run"] | ({"backend": backend} if backend else {})
-    check_backend(run["backend"])
-    draft = Draft(run["task"], run["model"])
-    written = {key: value for key, value in document.items() if key not in ("run", "versions")}
-    draft.take(written, "")
-    draft.take(assignments or {}, said)
-    return draft.settings(run["hidden"], run["backend"], run["dtype"])
+    run, expected = document["run"], ("task", "model", "hidden", "backend", "dtype")
+    if set(run) != set(expected):
+        raise ValueError(f"[run]: expected {', '.join(expected)}, got {', '.join(run)}")
+    draft = Draft(
+        run["task"],
+        run["model"],
+        parse("hidden", run["hidden"], int),
+        backend or run["backend"],
+        run["dtype"],
+    )
+    draft.take({key: v for key, v in document.items() if key not in ("run", "versions")}, "")
+    return draft
 
 
 @dataclasses.dataclass
@@ -84,8 +83,10 @@ class RuleDraft:
 class Draft:
     """Settings under way: layers of options are taken, a later one over an earlier one."""
 
-    def __init__(self, task: str, model: str) -> None:
+    def __init__(self, task: str, model: str, hidden: int, backend: str, dtype: str) -> None:
+        check_backend(backend)
         self.task, self.model = task, model
+        self.hidden, self.backend, self.dtype = hidden, backend, dtype
         known_task, known_model = tasks.lookup(task), models.lookup(model)
         training = {f.name: f.default for f in dataclasses.fields(TrainingOptions)}
         self.known = {
@@ -118,17 +119,17 @@ class Draft:
             for section, name in self._targets(long, f"{said}{key}"):
                 self._put(section, name, value, f"{said}{key}")
 
-    def settings(self, hidden: int, backend: str, dtype: str) -> Settings:
+    def settings(self) -> Settings:
         """Return the settings: every rule complete, every option with its value."""
         return Settings(
             task=self.task,
             model=self.model,
-            hidden=hidden,
-            backend=backend,
-            dtype=dtype,
+            hidden=self.hidden,
+            backend=self.backend,
+            dtype=self.dtype,
             training=TrainingOptions(**self.values["training"]),
-            task_options=self.values["task"],
-            model_options=self.values["model"],
+            task_options=dict(self.values["task"]),
+            model_options=dict(self.values["model"]),
             rules=self._complete_rules(),
         )
 

@@ -89,7 +89,8 @@ class RunDirectory:
         Raises FileNotFoundError where there is no run, and ValueError where config.toml cannot be
         read.
         """
-        return self._read(backend, {}, "")
+        with self._in_words():
+            return from_document(self._document(), backend).settings()
 
     def resumed(
         self, names: Mapping[str, Any], assignments: Mapping[str, Any], said: str = "--set "
@@ -101,21 +102,19 @@ class RunDirectory:
         :func:`~unitarygraph.training.settings.may_resume` where something else is given than what
         the run began with.
         """
-        old = self.settings()
+        with self._in_words():
+            draft = from_document(self._document())
+            old = draft.settings()
         may_resume(old, dataclasses.replace(old, **names), self.path)
-        new = self._read(None, assignments, said)
+        draft.take(assignments, said)
+        new = draft.settings()
         may_resume(old, new, self.path)
         return new
 
-    def _read(self, backend: str | None, assignments: Mapping[str, Any], said: str) -> Settings:
-        document = self._document()
-        with self._in_words():
-            from_document(document)
-        return from_document(document, backend, assignments, said)
-
     def noted_versions(self) -> dict[str, str]:
         """Return the versions that config.toml notes."""
-        return self._document()["versions"]
+        with self._in_words():
+            return self._document().get("versions", {})
 
     def load_checkpoint(self) -> Checkpoint | None:
         """Return the last checkpoint, None where the run had none yet."""
@@ -131,8 +130,7 @@ class RunDirectory:
     def _document(self) -> dict:
         if not self.exists():
             raise FileNotFoundError(f"{self.path} holds no run: there is no {self.config}")
-        with self._in_words():
-            return tomllib.loads(self.config.read_text(encoding="utf-8"))
+        return tomllib.loads(self.config.read_text(encoding="utf-8"))
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -140,7 +138,9 @@ class RunDirectory:
         try:
             yield
         except ValueError as error:
-            found = re.search(r'^unitarygraph = "(.*)"', self.config.read_text(), re.MULTILINE)
+            found = re.search(
+                r'^unitarygraph = "(.*)"', self.config.read_text("utf-8", "replace"), re.M
+            )
             raise ValueError(
                 f"{self.config}: {error}. It was written by unitarygraph "
                 f"{found[1] if found else 'of an unknown version'}, this is {version('unitarygraph')}: "
