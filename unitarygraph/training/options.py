@@ -134,19 +134,20 @@ class Draft:
         )
 
     def _complete_rules(self) -> dict[str, Rule]:
-        rate = self.rules["other"].learning_rate
-        assert rate is not None
-        rates = {"other": rate, "orthogonal": rate / 10, "phase": rate}
+        main = self.rules["other"]
+        assert main.learning_rate is not None
         rules = {}
         for group, draft in self.rules.items():
             name = self._rule_of(group)
             options = {key: option.default for key, option in rule_options(name).items()}
-            if name == self.rules["other"].name and (group == "other" or draft.name is None):
-                options |= self.rules["other"].options
-            if name == (draft.name or name):
-                options |= {k: v for k, v in draft.options.items() if k in options}
-            own = draft.learning_rate
-            rules[group] = Rule(name, rates[group] if own is None else own, options)
+            if draft.name is None and name == main.name:
+                options |= main.options
+            if draft.name in (None, name):  # else a companion has taken the rule's place
+                options |= {key: v for key, v in draft.options.items() if key in options}
+            rate = draft.learning_rate
+            if rate is None:
+                rate = main.learning_rate / 10 if group == "orthogonal" else main.learning_rate
+            rules[group] = Rule(name, rate, options)
         return rules
 
     def _rule_of(self, group: str) -> str:
