@@ -31,7 +31,7 @@ def use_threads(count):
         os.environ[name] = str(count)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
-    import_module("unitarygraph.training.resources").keep_freed_memory()
+    import_module("unitarygraph.training.process").keep_freed_memory()
 
 
 def processor():

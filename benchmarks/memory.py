@@ -36,7 +36,7 @@ def child(side, delay, file):
         step = peers_torch.copying_step(stored, arrays)
     else:
         from benchmarks import ours
-        from unitarygraph.training.resources import keep_freed_memory
+        from unitarygraph.training.process import keep_freed_memory
 
         # As `unitarygraph train` does: it is the larger figure of the two.
         keep_freed_memory()

@@ -24,7 +24,8 @@ class Model(ABC):
     does not train.
     """
 
-    #: training settings that suit the model (see ``unitarygraph.training.settings``)
+    #: training settings that suit the model, keys of ``--set``; a group's rule is a mapping of its own:
+    #: ``{"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0}``
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     #: the same by a task's name, for settings that the task would set otherwise
     task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})

@@ -20,7 +20,7 @@ class CDOptRNN(RecurrentModel):
 
     matrix = Dissolved
     matrix_name = "X"
-    defaults = MappingProxyType({"optimizer": "adam", "learning_rate": 5e-4})
+    defaults = MappingProxyType({"other": {"name": "adam", "learning_rate": 5e-4}})
     bias_range = 0.0
 
     def __init__(

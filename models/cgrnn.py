@@ -30,12 +30,8 @@ class CGRNN(RecurrentModel):
     # as_published for the length of its step, twice the gradient times the rate.
     defaults = MappingProxyType(
         {
-            "optimizer": "rmsprop",
-            "optimizer.rho": 0.9,
-            "learning_rate": 1e-3,
-            "orthogonal_optimizer": "natural_gradient",
-            "orthogonal.as_published": True,
-            "orthogonal_learning_rate": 1e-3,
+            "other": {"name": "rmsprop", "learning_rate": 1e-3, "rho": 0.9},
+            "orthogonal": {"name": "natural_gradient", "learning_rate": 1e-3, "as_published": True},
             "clip": 1.0,
         }
     )

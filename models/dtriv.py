@@ -20,9 +20,9 @@ class DynamicTrivializationRNN(RecurrentModel):
 
     matrix = DynamicTrivialization
     matrix_name = "A"
-    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
+    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}})
     task_defaults = MappingProxyType(
-        {"copying": MappingProxyType({"model.M": 30, "learning_rate": 5e-4})}
+        {"copying": MappingProxyType({"M": 30, "other": {"learning_rate": 5e-4}})}
     )
     unitary = True
     first_kernel = staticmethod(kaiming_normal)

@@ -26,10 +26,8 @@ class EURNN(RecurrentModel):
     matrix = Givens
     defaults = MappingProxyType(
         {
-            "optimizer": "rmsprop",
-            "optimizer.rho": 0.9,
-            "learning_rate": 1e-3,
-            "orthogonal_learning_rate": 1e-3,
+            "other": {"name": "rmsprop", "learning_rate": 1e-3, "rho": 0.9},
+            "orthogonal": {"learning_rate": 1e-3},
         }
     )
     unitary = True

@@ -24,11 +24,13 @@ class ExpRNN(RecurrentModel):
 
     matrix = Exp
     matrix_name = "A"
-    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
+    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}})
     task_defaults = MappingProxyType(
         {
-            "copying": MappingProxyType({"learning_rate": 5e-4}),
-            "digits": MappingProxyType({"learning_rate": 5e-4, "orthogonal_learning_rate": 1e-4}),
+            "copying": MappingProxyType({"other": {"learning_rate": 5e-4}}),
+            "digits": MappingProxyType(
+                {"other": {"learning_rate": 5e-4}, "orthogonal": {"learning_rate": 1e-4}}
+            ),
         }
     )
     unitary = True

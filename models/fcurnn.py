@@ -25,11 +25,8 @@ class FullCapacityURNN(RecurrentModel):
     matrix = Point
     defaults = MappingProxyType(
         {
-            "optimizer": "rmsprop",
-            "learning_rate": 1e-3,
-            "orthogonal_optimizer": "natural_gradient",
-            "orthogonal_learning_rate": 2e-3,
-            "optimizer.rho": 0.9,
+            "other": {"name": "rmsprop", "learning_rate": 1e-3, "rho": 0.9},
+            "orthogonal": {"name": "natural_gradient", "learning_rate": 2e-3},
         }
     )
     unitary = True

@@ -21,7 +21,7 @@ class GRU(RecurrentModel):
     machine translation", EMNLP 2014.
     """
 
-    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3, "clip": 1.0})
+    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
 
     def __init__(self, input_size, hidden_size, output_size, *, gate_bias=0.0, **common):
         super().__init__(input_size, hidden_size, output_size, gate_bias=gate_bias, **common)

@@ -20,7 +20,7 @@ class IRNN(RecurrentModel):
     matrix = Point
     matrix_options = MappingProxyType({"free": True, "field": "real"})
     defaults = MappingProxyType(
-        {"optimizer": "rmsprop", "optimizer.rho": 0.9, "learning_rate": 1e-4, "clip": 1.0}
+        {"other": {"name": "rmsprop", "learning_rate": 1e-4, "rho": 0.9}, "clip": 1.0}
     )
     bias_range = 0.0
 

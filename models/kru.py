@@ -22,7 +22,7 @@ class KRU(RecurrentModel):
 
     matrix = Kronecker
     defaults = MappingProxyType(
-        {"optimizer": "rmsprop", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-4}
+        {"other": {"name": "rmsprop", "learning_rate": 1e-3}, "orthogonal": {"learning_rate": 1e-4}}
     )
 
     def __init__(

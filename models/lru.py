@@ -60,10 +60,8 @@ class LRU(Model):
 
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
-            "optimizer": "adamw",
-            "learning_rate": 1e-3,
-            "orthogonal_optimizer": "adam",
-            "orthogonal_learning_rate": 2.5e-4,
+            "other": {"name": "adamw", "learning_rate": 1e-3},
+            "orthogonal": {"name": "adam", "learning_rate": 2.5e-4},
         }
     )
 

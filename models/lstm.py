@@ -22,7 +22,7 @@ class LSTM(RecurrentModel):
     "Learning to forget", 2000.
     """
 
-    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3, "clip": 1.0})
+    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
 
     def __init__(self, input_size, hidden_size, output_size, *, forget_bias=1.0, **common):
         super().__init__(input_size, hidden_size, output_size, forget_bias=forget_bias, **common)

@@ -22,7 +22,7 @@ class NnRNN(RecurrentModel):
 
     matrix = NonNormal
     defaults = MappingProxyType(
-        {"optimizer": "rmsprop", "learning_rate": 5e-4, "orthogonal_learning_rate": 1e-6}
+        {"other": {"name": "rmsprop", "learning_rate": 5e-4}, "orthogonal": {"learning_rate": 1e-6}}
     )
     first_kernel = staticmethod(kaiming_normal)
     first_readout = staticmethod(kaiming_normal)

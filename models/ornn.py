@@ -20,7 +20,7 @@ class ORNN(RecurrentModel):
 
     matrix = Householder
     defaults = MappingProxyType(
-        {"optimizer": "adam", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-3}
+        {"other": {"name": "adam", "learning_rate": 1e-3}, "orthogonal": {"learning_rate": 1e-3}}
     )
     unitary = True
     bias_range = 0.0

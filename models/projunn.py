@@ -22,17 +22,14 @@ class ProjUNN(RecurrentModel):
     matrix = Point
     defaults = MappingProxyType(
         {
-            "optimizer": "rmsprop",
-            "learning_rate": 1e-3,
-            "orthogonal_optimizer": "projunn",
-            "orthogonal_learning_rate": 1e-3 / 32,
-            "orthogonal.rms": True,
+            "other": {"name": "rmsprop", "learning_rate": 1e-3},
+            "orthogonal": {"name": "projunn", "learning_rate": 1e-3 / 32, "rms": True},
         }
     )
     task_defaults = MappingProxyType(
         {
             "copying": MappingProxyType(
-                {"learning_rate": 7e-4, "orthogonal_learning_rate": 7e-4 / 32}
+                {"other": {"learning_rate": 7e-4}, "orthogonal": {"learning_rate": 7e-4 / 32}}
             )
         }
     )

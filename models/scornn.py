@@ -23,10 +23,8 @@ class ScoRNN(RecurrentModel):
     matrix_options = MappingProxyType({"field": "real"})
     defaults = MappingProxyType(
         {
-            "optimizer": "rmsprop",
-            "learning_rate": 1e-3,
-            "orthogonal_learning_rate": 1e-4,
-            "optimizer.rho": 0.9,
+            "other": {"name": "rmsprop", "learning_rate": 1e-3, "rho": 0.9},
+            "orthogonal": {"learning_rate": 1e-4},
         }
     )
     unitary = True

@@ -23,13 +23,9 @@ class ScuRNN(RecurrentModel):
     matrix_options = MappingProxyType({"field": "complex"})
     defaults = MappingProxyType(
         {
-            "optimizer": "adam",
-            "learning_rate": 1e-3,
-            "orthogonal_optimizer": "rmsprop",
-            "orthogonal_learning_rate": 1e-4,
-            "orthogonal.rho": 0.9,
-            "phase_optimizer": "adagrad",
-            "phase_learning_rate": 1e-3,
+            "other": {"name": "adam", "learning_rate": 1e-3},
+            "orthogonal": {"name": "rmsprop", "learning_rate": 1e-4, "rho": 0.9},
+            "phase": {"name": "adagrad", "learning_rate": 1e-3},
         }
     )
     unitary = True

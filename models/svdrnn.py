@@ -19,7 +19,7 @@ class SVDRNN(RecurrentModel):
 
     matrix = SVD
     defaults = MappingProxyType(
-        {"optimizer": "adam", "learning_rate": 1e-3, "orthogonal_learning_rate": 1e-3}
+        {"other": {"name": "adam", "learning_rate": 1e-3}, "orthogonal": {"learning_rate": 1e-3}}
     )
     bias_range = 0.0
 

@@ -18,7 +18,7 @@ class TanhRNN(RecurrentModel):
 
     matrix = Point
     matrix_options = MappingProxyType({"free": True, "field": "real"})
-    defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3, "clip": 1.0})
+    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
     bias_range = 0.0
 
     def __init__(self, *sizes, init: str = "haar", **common):

@@ -56,11 +56,8 @@ class WideResNet(Model):
     tasks: ClassVar[tuple[str, ...] | None] = ("digits",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
-            "optimizer": "sgd_g",
-            "learning_rate": 0.01,
-            "orthogonal_learning_rate": 0.2,
-            "omega": 0.1,
-            "grad_clip": 0.1,
+            "other": {"name": "sgd_g", "learning_rate": 0.01, "omega": 0.1, "grad_clip": 0.1},
+            "orthogonal": {"learning_rate": 0.2},
         }
     )
     task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
@@ -68,8 +65,8 @@ class WideResNet(Model):
             "digits": {
                 "steps": 300,
                 "eval_every": 50,
-                "learning_rate": 0.01,
-                "orthogonal_learning_rate": 0.2,
+                "other": {"learning_rate": 0.01},
+                "orthogonal": {"learning_rate": 0.2},
             }
         }
     )

@@ -5,6 +5,9 @@ A complex matrix is a real tensor ``(..., 2, m, n)``, real and imaginary plane b
 L in a complex Z = X + iY is dL/dX + i dL/dY.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from unitarygraph import manifolds, nn, parametrizations, rewrites, stacked, updates
 from unitarygraph.checks import check_gradient, check_hessian, check_retraction
 from unitarygraph.constraint_dissolving import dissolve, quad_penalty
@@ -73,3 +76,30 @@ __all__ = [
 ]
 
 register_when_used()
+
+#: loaded when asked for: models and tasks, and what needs the extra ``train``
+LATER = {
+    "compare": "unitarygraph.comparing",
+    "load": "unitarygraph.training",
+    "models": None,
+    "tasks": None,
+    "train": "unitarygraph.training",
+}
+
+if TYPE_CHECKING:
+    from unitarygraph.comparing import compare as compare
+    from unitarygraph.training import load as load
+    from unitarygraph.training import train as train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = LATER[name]
+    if home is None:
+        return import_module(f"{__name__}.{name}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER})

@@ -1,7 +1,8 @@
 """The command line: ``unitarygraph train | compare | evaluate | report | list``.
 
-Exit codes: 0 done, 1 an error, 2 a wrong command line, 3 a loss or parameter not finite, 130 and
-143 stopped by Ctrl-C and SIGTERM.
+It parses, calls and prints: what the commands do is `unitarygraph.training` and
+`unitarygraph.comparing`. Exit codes: 0 done, 1 an error, 2 a wrong command line, 3 a loss or
+parameter not finite, 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -10,37 +11,30 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-try:
-    import tomli_w  # noqa: F401
+from unitarygraph import models, tasks
+from unitarygraph.training import naming_the_extra
+
+with naming_the_extra("the command line"):
     import typer
     from rich.console import Console
     from rich.table import Table
 
-    from unitarygraph.training import tables
+    from unitarygraph.comparing import comparison
+    from unitarygraph.comparing.report import described, printed
+    from unitarygraph.training import run as training_run
     from unitarygraph.training.backends import BACKENDS
-    from unitarygraph.training.compare import begin
-    from unitarygraph.training.compare_arrange import arrange
-    from unitarygraph.training.compare_plots import draw_comparison
-    from unitarygraph.training.compare_runs import run_all
-    from unitarygraph.training.compare_table import described, printed, table_of, write_tables
+    from unitarygraph.training.display import (
+        console_for,
+        numbers_table,
+        report_table,
+        summary_table,
+    )
     from unitarygraph.training.loop import Interrupted, NotFinite
-    from unitarygraph.training.metrics import read_rows
-    from unitarygraph.training.run import changed_versions, draw, execute, prepare
-    from unitarygraph.training.run import evaluate as evaluate_run
-    from unitarygraph.training.rundir import RunDirectory
-    from unitarygraph.training.settings import DTYPES, Settings, resolve
-except ModuleNotFoundError as error:
-    if error.name is None or error.name.startswith("unitarygraph"):
-        raise
-    raise ModuleNotFoundError(
-        f"the command line needs the package {error.name}, which is not installed; "
-        'install it with: pip install "unitarygraph[train]"',
-        name=error.name,
-    ) from error
-
-from unitarygraph import models, tasks
+    from unitarygraph.training.program import task_of
+    from unitarygraph.training.settings import DTYPES
+    from unitarygraph.training.store import RunDirectory, read_rows
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,59 +44,54 @@ app = typer.Typer(
 )
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="a run directory")]
+Task = Annotated[str, typer.Argument(metavar="TASK", help=", ".join(tasks.names()))]
+Resume = Annotated[bool, typer.Option("--resume", help="continue the run in DIR")]
+Force = Annotated[bool, typer.Option("--force", help="overwrite the run in DIR")]
 
 
 @app.command()
 def train(
-    task: Annotated[str, typer.Argument(metavar="TASK", help=", ".join(tasks.names()))],
+    task: Task,
+    # None is what is not given: a resumed run keeps its own
     model: Annotated[
-        str | None, typer.Option(help=f"{', '.join(models.names())}  [default: exprnn]")
+        str | None, typer.Option(help=", ".join(models.names()), show_default="exprnn")
     ] = None,
-    hidden: Annotated[int | None, typer.Option(help="hidden units  [default: 128]")] = None,
-    steps: Annotated[int | None, typer.Option(help="training steps  [default: the task's]")] = None,
-    seed: Annotated[int | None, typer.Option(help="of data and first values  [default: 0]")] = None,
+    hidden: Annotated[int | None, typer.Option(help="hidden units", show_default="128")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="training steps", show_default="the task's")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="of data and first values", show_default="0")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="run directory  [default: runs/TASK-MODEL]")
+        Path | None,
+        typer.Option(metavar="DIR", help="run directory", show_default="runs/TASK-MODEL"),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help=f"{', '.join(BACKENDS)}  [default: numba]")
+        str | None, typer.Option(help=", ".join(BACKENDS), show_default="numba")
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help=f"{', '.join(DTYPES)}  [default: float32]")
+        str | None, typer.Option(help=", ".join(DTYPES), show_default="float32")
     ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="any option of task, model, optimizer or training"
+            "--set", metavar="KEY=VALUE", help="any option of task, model, rules or training"
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
-    force: Annotated[bool, typer.Option("--force", help="overwrite the run in DIR")] = False,
+    resume: Resume = False,
+    force: Force = False,
 ) -> None:
     """Train a model on a task and leave settings, metrics, a checkpoint and a picture in DIR."""
-    console = console_for_output()
-    names = {"model": model, "hidden": hidden, "backend": backend, "dtype": dtype}
-    given: dict[str, Any] = {key: value for key, value in names.items() if value is not None}
+    console = console_for(True)
     with errors_in_words():
-        if resume and force:
-            raise ValueError("--resume and --force exclude each other")
-        options = read_assignments(assignments or [], steps=steps, seed=seed)
-        name = f"{task}-{model or 'exprnn'}".replace(":", ".")
-        run = RunDirectory(out or Path("runs") / name)
-        if resume:
-            settings = resumed(run, {"task": task, **given}, options)
-            for line in changed_versions(run):
-                console.print(f"note: {line}; the last digits may differ", soft_wrap=True)
-        else:
-            settings = resolve(task=task, assignments=options, **given)
-        program = prepare(settings)
-        if resume:
-            run.write_settings(settings)
-        else:
-            run.begin(settings, force)
-    again = f"continue with: unitarygraph train {settings.task} --out {run.path} --resume"
+        run, program = training_run.begin(
+            task, model, hidden, steps, seed, out, backend, dtype, resume=resume, force=force,
+            console=console, assignments=read_assignments(assignments or []), said="--set ",
+        )  # fmt: skip
+    again = f"continue with: unitarygraph train {task} --out {run.path} --resume"
     try:
-        rows = execute(run, program, console)
+        rows = training_run.execute(run, program, console)
     except Interrupted as stop:
         console.print(f"{stop}; {again}", soft_wrap=True, highlight=False)
         raise typer.Exit(128 + stop.signal) from None
@@ -110,29 +99,29 @@ def train(
         console.print(f"stopped at once; {again}", soft_wrap=True, highlight=False)
         raise typer.Exit(130) from None
     except NotImplementedError as error:
-        raise refusal_of(settings, error) from None
+        raise refusal(error) from None
     except NotFinite as stop:
         Console(stderr=True).print(f"error: {stop}", soft_wrap=True, highlight=False)
         raise typer.Exit(3) from None
-    console.print(tables.summary_table(run, rows, program.task.baseline))
+    console.print(summary_table(run, rows, program.task.baseline))
 
 
 @app.command()
 def compare(
-    task: Annotated[str, typer.Argument(metavar="TASK", help=", ".join(tasks.names()))],
+    task: Task,
     names: Annotated[
         str, typer.Option("--models", metavar="A,B,C", help="names, or all for every model")
     ] = "all",
     seeds: Annotated[int, typer.Option(help="runs of a model, with the seeds 0, 1, ...")] = 1,
     steps: Annotated[
-        int | None, typer.Option(help="budget of a run  [default: the task's]")
+        int | None, typer.Option(help="budget of a run", show_default="the task's")
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="budget of a run: minutes of training, without compiling")
     ] = None,
     hidden: Annotated[int, typer.Option(help="hidden units")] = 128,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: runs/compare-TASK]")
+        Path | None, typer.Option(metavar="DIR", show_default="runs/compare-TASK")
     ] = None,
     backend: Annotated[str, typer.Option(help=", ".join(BACKENDS))] = "numba",
     dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = "float32",
@@ -149,38 +138,28 @@ def compare(
     force: Annotated[bool, typer.Option("--force", help="overwrite the runs in DIR")] = False,
 ) -> None:
     """Train several models on a task under one budget; leave a table and a picture in DIR."""
-    console = console_for_output()
+    console = console_for(True)
     with errors_in_words():
-        if resume and force:
-            raise ValueError("--resume and --force exclude each other")
-        comparison = arrange(
-            task,
-            [name.strip() for name in names.split(",") if name.strip()],
-            out or Path("runs") / f"compare-{task.replace(':', '.')}",
-            seeds=seeds,
-            hidden=hidden,
-            backend=backend,
-            dtype=dtype,
-            assignments=read_assignments(assignments or [], steps=steps, minutes=minutes),
-            jobs=jobs,
-        )
-        begin(comparison, resume=resume, force=force)
-    for model, reason in comparison.left_out.items():
-        console.print(f"{model} is left out: {reason}", soft_wrap=True, highlight=False)
-    outcomes = run_all(comparison, console)
-    table = table_of(comparison, outcomes)
-    write_tables(comparison, table)
-    draw_comparison(comparison, table)
-    console.print("", described(comparison), sep="\n", soft_wrap=True, highlight=False)
-    console.print(printed(comparison, table))
-    for row in table:
+        plan = comparison.begin(
+            task, names, seeds, steps, minutes, hidden, out, jobs, backend=backend, dtype=dtype,
+            resume=resume, force=force, assignments=read_assignments(assignments or []),
+            said="--set ",
+        )  # fmt: skip
+    stopped = None
+    try:
+        found = comparison.execute(plan, console)
+    except Interrupted as stop:
+        found, stopped = stop.result, stop
+    console.print("", described(plan), sep="\n", soft_wrap=True, highlight=False)
+    console.print(printed(found.rows))
+    for row in found.rows:
         if row["reason"]:
             console.print(f"{row['model']}: {row['reason']}", soft_wrap=True, highlight=False)
-    console.print(f"table and picture: {comparison.path}", soft_wrap=True, highlight=False)
-    kinds = {outcome.kind: outcome for outcome in outcomes.values()}
-    if "stopped" in kinds:
+    console.print(f"table and picture: {found.path}", soft_wrap=True, highlight=False)
+    if stopped is not None:
         console.print("stopped; continue with the same command and --resume")
-        raise typer.Exit(128 + kinds["stopped"].signal)
+        raise typer.Exit(128 + stopped.signal)
+    kinds = {outcome.kind for outcome in found.outcomes.values()}
     if "not finite" in kinds:
         raise typer.Exit(3)
     if "failed" in kinds:
@@ -191,20 +170,20 @@ def compare(
 def evaluate(
     directory: Directory,
     backend: Annotated[
-        str | None, typer.Option(help=f"{', '.join(BACKENDS)}  [default: the run's]")
+        str | None, typer.Option(help=", ".join(BACKENDS), show_default="the run's")
     ] = None,
 ) -> None:
     """Compute loss and metrics of a run's checkpoint over the whole evaluation set."""
-    console = console_for_output()
+    console = console_for(True)
     with errors_in_words():
         run = RunDirectory(directory)
-        program = prepare(run.settings(backend=backend))
+        program = training_run.prepare(run.settings(backend=backend))
         try:
-            step, scalars = evaluate_run(run, program, console)
+            step, scalars = training_run.evaluate(run, program, console)
         except NotImplementedError as error:
-            raise refusal_of(program.settings, error) from None
+            raise refusal(error) from None
     row = {f"eval_{k}" if k != "unitarity" else k: v for k, v in scalars.items()}
-    console.print(tables.numbers_table([{"step": step, **row}], program.task.baseline))
+    console.print(numbers_table([{"step": step, **row}], program.task.baseline))
 
 
 @app.command()
@@ -216,10 +195,10 @@ def report(
         runs = []
         for run in map(RunDirectory, directories):
             settings = run.settings()
-            baseline = tasks.build(settings.task, **settings.task_options).baseline
-            draw(run, settings, baseline)
+            baseline = task_of(settings).baseline
+            training_run.draw(run, settings, baseline)
             runs.append((run, settings, read_rows(run.metrics), baseline))
-        console_for_output().print(tables.report_table(runs))
+        console_for(True).print(report_table(runs))
 
 
 @app.command("list")
@@ -240,12 +219,12 @@ def list_names(
             except (ImportError, ValueError) as error:  # another package's fault is not the list's
                 options, first = "?", str(error)
             table.add_row(name, options or "none", first)
-        console_for_output().print(table)
+        console_for(True).print(table)
 
 
-def read_assignments(texts: list[str], **named: Any) -> dict[str, Any]:
-    """Return ``key=value`` texts and the named options as one dict; ValueError for a repetition."""
-    read = {key: value for key, value in named.items() if value is not None}
+def read_assignments(texts: list[str]) -> dict[str, str]:
+    """Return ``key=value`` texts as a dict; ValueError for one without "=" and for a repetition."""
+    read: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
@@ -256,41 +235,9 @@ def read_assignments(texts: list[str], **named: Any) -> dict[str, Any]:
     return read
 
 
-def resumed(run: RunDirectory, names: dict[str, Any], options: dict[str, Any]) -> Settings:
-    """Return the settings of a run to be continued.
-
-    What the user gives must be what the run began with; only more ``steps`` may be asked for.
-    """
-    old = run.settings()
-    for key, value in names.items():
-        if getattr(old, key) != value:
-            raise ValueError(f"--resume: {run.path} has {key} = {getattr(old, key)}, got {value}")
-    new = run.settings(assignments=options)
-    if new.training.steps < old.training.steps:
-        raise ValueError(
-            f"--resume: steps may only grow, {run.path} has {old.training.steps}, "
-            f"got {new.training.steps}"
-        )
-    before, after = old.document(), new.document()
-    for section, values in after.items():
-        for key, value in values.items():
-            if key != "steps" and before[section].get(key) != value:
-                raise ValueError(
-                    f"--resume: {run.path} has {key} = {before[section].get(key)}, got {value}"
-                )
-    return new
-
-
-def console_for_output() -> Console:
-    """Return the console on stdout; where that is no terminal, lines are not cut at 80 columns."""
-    return Console() if sys.stdout.isatty() else Console(width=160)
-
-
-def refusal_of(settings: Settings, error: NotImplementedError) -> typer.Exit:
+def refusal(error: NotImplementedError) -> typer.Exit:
     """Say which backend cannot run which model, and return the exit."""
-    print(
-        f"error: backend {settings.backend} cannot run {settings.model}: {error}", file=sys.stderr
-    )
+    print(f"error: {error}", file=sys.stderr)
     return typer.Exit(1)
 
 

@@ -13,15 +13,12 @@ from typer.testing import CliRunner
 
 from unitarygraph import models
 from unitarygraph.cli import app
-from unitarygraph.training import compare_runs
-from unitarygraph.training.checkpoint import Checkpoint
-from unitarygraph.training.compare_arrange import parameters_of
-from unitarygraph.training.compare_plots import POINTS, together
-from unitarygraph.training.compare_table import final_loss, milliseconds
-from unitarygraph.training.compile import Program
-from unitarygraph.training.metrics import read_rows
+from unitarygraph.comparing import runs as comparing_runs
+from unitarygraph.comparing.plan import parameters_of
+from unitarygraph.comparing.report import POINTS, final_loss, milliseconds, together
+from unitarygraph.training.program import Program
 from unitarygraph.training.run import prepare
-from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.store import Checkpoint, RunDirectory, read_rows
 
 # pip's PyTensor has no BLAS for its C code, which scan uses in FAST_COMPILE mode, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
@@ -234,10 +231,10 @@ def test_runs_side_by_side(tmp_path, monkeypatch):
 
 
 def test_a_process_that_dies_is_an_outcome():
-    ours, theirs = compare_runs.multiprocessing.Pipe(duplex=False)
+    ours, theirs = comparing_runs.multiprocessing.Pipe(duplex=False)
     theirs.close()
     process = SimpleNamespace(join=lambda: None, exitcode=-9)
-    outcome = compare_runs._answer(ours, process, None)
+    outcome = comparing_runs._answer(ours, process, None)
     assert (outcome.kind, outcome.reason[-2:]) == ("failed", "-9")
 
 

@@ -16,6 +16,7 @@ MODELS = ROOT.parent / "models"
 # Floors from the top down; a file may import its own floor and those below it.
 FLOORS = [
     ("cli",),
+    ("comparing",),
     ("training",),
     ("models", "tasks"),
     ("nn",),

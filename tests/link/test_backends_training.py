@@ -14,12 +14,11 @@ from typer.testing import CliRunner
 import unitarygraph as ug
 from unitarygraph.cli import app
 from unitarygraph.training.backends import BACKENDS
-from unitarygraph.training.compile import Program
 from unitarygraph.training.loop import NotFinite
-from unitarygraph.training.metrics import read_rows
+from unitarygraph.training.options import resolve
+from unitarygraph.training.program import Program
 from unitarygraph.training.run import evaluate, execute, prepare
-from unitarygraph.training.rundir import RunDirectory
-from unitarygraph.training.settings import resolve
+from unitarygraph.training.store import RunDirectory, read_rows
 
 pytestmark = [
     *(pytest.mark.filterwarnings(line) for line in THIRD_PARTY),

@@ -4,9 +4,9 @@ import pytest
 from rich.console import Console
 
 from unitarygraph import models
+from unitarygraph.training.options import resolve
 from unitarygraph.training.run import execute, prepare
-from unitarygraph.training.rundir import RunDirectory
-from unitarygraph.training.settings import resolve
+from unitarygraph.training.store import RunDirectory
 
 NAMES = sorted(set(models.MODELS) - {"wrn"})
 COPYING = {"delay": 20, "length": 5, "batch": 64, "steps": 400}

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from unitarygraph import entry_points, models, tasks
 from unitarygraph.cli import app
-from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.store import RunDirectory
 
 # pip's PyTensor has no BLAS for its C code, which scan uses in FAST_COMPILE mode, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")

@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose
 from rich.console import Console
 
 from unitarygraph import models
+from unitarygraph.training.options import resolve
 from unitarygraph.training.run import evaluate, execute, prepare
-from unitarygraph.training.rundir import RunDirectory
-from unitarygraph.training.settings import resolve
+from unitarygraph.training.store import RunDirectory
 
 T, B, INPUT, HIDDEN, OUTPUT = 9, 3, 2, 4, 3
 

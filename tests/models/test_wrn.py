@@ -12,13 +12,13 @@ from unitarygraph import models
 from unitarygraph.manifolds import Oblique
 from unitarygraph.models.wrn import images
 from unitarygraph.tasks import digits
-from unitarygraph.training.compile import Program
-from unitarygraph.training.loop import train
+from unitarygraph.training.display import Progress
+from unitarygraph.training.loop import take_steps
 from unitarygraph.training.optimizers import training_updates
-from unitarygraph.training.progress import Progress
+from unitarygraph.training.options import resolve
+from unitarygraph.training.program import Program
 from unitarygraph.training.run import evaluate, execute, prepare
-from unitarygraph.training.rundir import RunDirectory
-from unitarygraph.training.settings import resolve
+from unitarygraph.training.store import RunDirectory
 
 # pip's PyTensor has no BLAS for its C code, which gradients use in FAST_COMPILE mode, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
@@ -51,7 +51,7 @@ def trained(path, settings, program=None):
         else:
             run.begin(settings)
         program = program or Program(settings)
-        train(program, run, Progress(quiet(), 1, None))
+        take_steps(program, run, Progress(quiet(), 1, None))
     return run, program
 
 
@@ -190,7 +190,7 @@ def test_wrn_28_10_takes_a_step(rng):
     x = pt.tensor("x", dtype="float32", shape=(32 * 32, 2, 3))
     outputs, statistics = model.training(x)
     loss = pt.sqr(outputs[-1]).mean()
-    updates = training_updates(loss, model, resolve("digits", "wrn").rules())
+    updates = training_updates(loss, model, resolve("digits", "wrn").rules)
     step = pytensor.function([x], loss, updates=updates | statistics)
     before = model.params[3].get_value()
     batch = rng.standard_normal((32 * 32, 2, 3)).astype("float32")

@@ -10,7 +10,7 @@ from backend_modes import the_mode
 
 from unitarygraph.nn import dropout
 from unitarygraph.stacked import from_complex, to_complex
-from unitarygraph.training.checkpoint import Checkpoint
+from unitarygraph.training.store import Checkpoint
 
 RATE = 0.3
 #: field, per_sequence, shape of x, shape of the mask

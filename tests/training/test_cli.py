@@ -13,9 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unitarygraph.cli import app
-from unitarygraph.training.checkpoint import Checkpoint
-from unitarygraph.training.metrics import read_rows
-from unitarygraph.training.rundir import RunDirectory
+from unitarygraph.training.store import Checkpoint, RunDirectory, read_rows
 
 # pip's PyTensor has no BLAS for its C code, which scan uses in FAST_COMPILE mode, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")

@@ -14,23 +14,16 @@ import pytest
 from rich.console import Console
 
 from unitarygraph import models, tasks
-from unitarygraph.training import durable
+from unitarygraph.training import store
 from unitarygraph.training.backends import mode_of
-from unitarygraph.training.checkpoint import Checkpoint
-from unitarygraph.training.compile import Program
-from unitarygraph.training.loop import NotFinite, train
-from unitarygraph.training.metrics import MetricsLog, read_rows
-from unitarygraph.training.optimizers import OPTIMIZERS, optimizer_options
-from unitarygraph.training.plots import draw_curves
-from unitarygraph.training.progress import Progress, clock
+from unitarygraph.training.display import Progress, clock, draw_curves
+from unitarygraph.training.loop import NotFinite, take_steps
+from unitarygraph.training.options import Draft, from_document, resolve
+from unitarygraph.training.program import Program
+from unitarygraph.training.rules import GROUPS, RULES, Rule, rule_options
 from unitarygraph.training.run import execute, prepare
-from unitarygraph.training.rundir import RunDirectory
-from unitarygraph.training.settings import (
-    TrainingOptions,
-    from_document,
-    options_and_hints,
-    resolve,
-)
+from unitarygraph.training.settings import TrainingOptions, may_resume
+from unitarygraph.training.store import Checkpoint, MetricsLog, RunDirectory, read_rows
 from unitarygraph.training.values import parse
 
 # pip's PyTensor has no BLAS for its C code, which scan uses in FAST_COMPILE mode, and says so
@@ -62,7 +55,7 @@ def trained(path, settings, program=None):
         if not run.exists():
             run.begin(settings)
         program = program or Program(settings)
-        return run, program, train(program, run, Silent())
+        return run, program, take_steps(program, run, Silent())
 
 
 # settings
@@ -80,7 +73,7 @@ def test_keys_find_their_section_and_are_typed():
     assert settings.task_options["protocol"] == "arjovsky"
     common = {"layers": 1, "bidirectional": False, "dropout": 0.0}
     assert settings.model_options == {"forget_bias": 2.0} | common
-    assert settings.training.learning_rate == 0.01
+    assert settings.rules["other"].learning_rate == 0.01
     assert settings.training.clip is None
 
 
@@ -91,8 +84,8 @@ def test_defaults_user_over_task_over_model():
         resolve("digits", "tanh").training.eval_every
         == tasks.lookup("digits").defaults["eval_every"]
     )
-    assert resolve("digits", "exprnn").training.learning_rate == 5e-4
-    assert resolve("adding", "exprnn").training.learning_rate == 1e-3
+    assert resolve("digits", "exprnn").rules["other"].learning_rate == 5e-4
+    assert resolve("adding", "exprnn").rules["other"].learning_rate == 1e-3
     assert resolve("copying", "dtriv").model_options["M"] == 30
     assert resolve("adding", "dtriv").model_options["M"] == 100
     assert resolve("copying", "dtriv", assignments={"M": 7}).model_options["M"] == 7
@@ -126,23 +119,141 @@ def test_a_key_claimed_twice_must_name_its_section(monkeypatch):
     assert resolve("copying", "tanh", assignments={"task.delay": 3}).task_options["delay"] == 3
 
 
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@pytest.mark.parametrize("optimizer", sorted(RULES))
 @pytest.mark.parametrize("task", tasks.names())
 def test_no_two_sections_share_a_key(task, optimizer):
     """But a few that are told apart by their sections: flat ones are training's, or refused."""
     shared = {"rho", "steps", "strength", "weight_decay"}
     for model in models.names():
-        known, _ = options_and_hints(task, model, {"optimizer": optimizer})
-        keys = [key for section in known.values() for key in section if key not in shared]
+        known = [
+            *Draft(task, model, 6, "python", "float32").known.values(),
+            rule_options(optimizer),
+        ]
+        keys = [key for section in known for key in section if key not in shared]
         assert len(keys) == len(set(keys)), (task, model, optimizer)
+
+
+def rule(name, learning_rate, **options):
+    defaults = {key: option.default for key, option in rule_options(name).items()}
+    return Rule(name, learning_rate, defaults | options)
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_a_rule_for_points_of_a_manifold_names_another_for_the_rest(name):
+    companion = RULES[name].companion
+    assert companion is None or RULES[companion].companion is None
+    rules = resolve("copying", "tanh", assignments={"optimizer": name, "learning_rate": 0.5}).rules
+    assert rules["orthogonal"] == rule(name, 0.05)
+    assert rules["other"] == rules["phase"] == rule(companion or name, 0.5)
+
+
+SPELLINGS = {
+    "short": {"orthogonal_optimizer": "projunn", "orthogonal_learning_rate": "0.5", "rank": "3"},
+    "sections": {"orthogonal.name": "projunn", "orthogonal.learning_rate": 0.5,
+                 "orthogonal.rank": 3},
+    "long": {"rules.orthogonal.rank": "3", "rules.orthogonal.learning_rate": "0.5",
+             "rules.orthogonal.name": "projunn"},
+    "mapping": {"orthogonal": {"name": "projunn", "learning_rate": 0.5, "rank": 3}},
+    "nested": {"rules": {"orthogonal": {"name": "projunn", "learning_rate": 0.5, "rank": 3}}},
+    "rule": {"orthogonal": Rule("projunn", 0.5, {"rank": 3})},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", sorted(SPELLINGS))
+def test_every_spelling_of_a_rule_is_the_same_rule(spelling):
+    rules = resolve("copying", "exprnn", assignments=SPELLINGS[spelling]).rules
+    assert rules["orthogonal"] == rule("projunn", 0.5, rank=3)
+    assert rules["other"] == rules["phase"] == rule("rmsprop", 5e-4)
+
+
+def test_a_group_that_is_not_spoken_of_takes_the_rule_of_all_others():
+    rules = resolve("adding", "exprnn", assignments={"rho": 0.5, "orthogonal.epsilon": 0.1}).rules
+    assert rules["other"] == rules["phase"] == rule("rmsprop", 1e-3, rho=0.5)
+    assert rules["orthogonal"] == rule("rmsprop", 1e-4, rho=0.5, epsilon=0.1)
+    # a paper's own rule stays where another is chosen for the rest, without the first one's options
+    rules = resolve("adding", "scurnn", assignments={"optimizer": "sgd"}).rules
+    assert rules["orthogonal"] == rule("rmsprop", 1e-4, rho=0.9)
+    chosen = {"orthogonal_optimizer": "none", "phase_optimizer": "none"}
+    rules = resolve("adding", "scurnn", assignments=chosen).rules
+    assert rules["orthogonal"] == rule("adam", 1e-4)
+    assert rules["phase"] == rule("adam", 1e-3)
+
+
+def test_options_of_a_rule_are_its_own():
+    """Not the number of training steps, nor what suited the rule that stood there before."""
+    for task in tasks.names():
+        rules = resolve(task, "tanh", assignments={"optimizer": "muon"}).rules
+        assert rules["orthogonal"].options["steps"] == rule_options("muon")["steps"].default
+    rules = resolve("adding", "urnn", assignments={"optimizer": "adadelta"}).rules
+    assert rules["other"] == rule("adadelta", 1e-3)
+
+
+def test_an_option_of_one_rule_goes_to_all_groups_that_take_it():
+    assignments = {"orthogonal_optimizer": "rmsprop", "rho": "0.5"}
+    rules = resolve("adding", "exprnn", assignments=assignments).rules
+    assert {rules[group].options["rho"] for group in GROUPS} == {0.5}
+    with pytest.raises(
+        ValueError, match=r"--set rho: write rules\.other\.rho or rules\.orthogonal"
+    ):
+        resolve("adding", "fcurnn", assignments={"rho": "0.5"})
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        ({"orthogonal.rank": 3}, r"--set orthogonal\.rank: no such option; valid are training: "),
+        (
+            {"orthogonal_optimizer": "tiger"},
+            r"--set orthogonal_optimizer: expected one of adadelta",
+        ),
+        ({"orthogonal": {"learning_rate": 0}}, "orthogonal_learning_rate must be positive and"),
+        (
+            {"phase_learning_rate": "x"},
+            "--set phase_learning_rate: expected float or none, got 'x'",
+        ),
+        (
+            {"learning_rate": 1, "rules.other.learning_rate": 2},
+            "learning_rate and rules.other.learning_rate say the same: it is given twice",
+        ),
+        ({"steps": 1, "training.steps": 2}, "given twice"),
+        ({"rules.third.rank": 3}, r"no such option; .*; rules\.phase: epsilon, learning_rate"),
+    ],
+)
+def test_wrong_rules_are_refused_in_words(assignments, message):
+    with pytest.raises(ValueError, match=message):
+        resolve("copying", "exprnn", assignments=assignments)
 
 
 def test_settings_survive_config_toml(tmp_path):
     settings = small(clip="none", orthogonal_learning_rate=0.1, optimizer="adam")
     run = begun(tmp_path / "run", settings)
     assert run.settings() == settings
-    assert from_document(settings.document()) == settings
+    assert from_document(settings.document()).settings() == settings
     assert run.noted_versions()["numpy"] == np.__version__
+
+
+def test_one_law_says_what_may_change_on_resume(tmp_path):
+    old = small(minutes=5, optimizer="adam")
+    free = {"log_every": 1, "eval_every": 3, "checkpoint_every": 2}
+    for change in ({"steps": 13}, {"minutes": 6}, {"minutes": "none"}, free):
+        may_resume(old, small(**{"minutes": 5, "optimizer": "adam"} | change), tmp_path)
+    for change, said in (
+        ({"steps": 11}, "steps may only grow, {} has 12, got 11"),
+        ({"minutes": 4}, "minutes may only grow, {} has 5.0, got 4.0"),
+        ({"batch": 3}, "{} has batch = 4, got 3"),
+        ({"seed": 1}, "{} has seed = 0, got 1"),
+        ({"blas_threads": 2}, "{} has blas_threads = 1, got 2"),
+        ({"delay": 4}, "{} has delay = 3, got 4"),
+        ({"model": "lstm"}, "{} has model = tanh, got lstm"),
+        ({"optimizer": "sgd"}, "{} has optimizer = adam, got sgd"),
+        ({"orthogonal_learning_rate": 1}, "{} has orthogonal_learning_rate = 0.0001, got 1.0"),
+        ({"orthogonal.beta1": 0.5}, "{} has orthogonal.beta1 = 0.9, got 0.5"),
+    ):
+        with pytest.raises(ValueError) as error:
+            may_resume(old, small(**{"minutes": 5, "optimizer": "adam"} | change), tmp_path)
+        assert str(error.value) == f"--resume: {said.format(tmp_path)}"
+    with pytest.raises(ValueError, match=r"minutes may only grow, .* has none, got 9"):
+        may_resume(small(), small(minutes=9), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +327,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch, failing
     def fail(*arguments):
         raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr(durable.os, failing, fail)
+    monkeypatch.setattr(store.os, failing, fail)
     with pytest.raises(OSError, match="no space left"):
         Checkpoint(10, 2.0, {"matrix": np.ones(5)}, {}).save(path)
     monkeypatch.undo()
@@ -230,9 +341,9 @@ def test_a_write_is_flushed_before_it_takes_the_name(tmp_path, monkeypatch):
     for name in ("fsync", "replace"):
         real = getattr(os, name)
         monkeypatch.setattr(
-            durable.os, name, lambda *a, real=real, name=name: (calls.append(name), real(*a))[1]
+            store.os, name, lambda *a, real=real, name=name: (calls.append(name), real(*a))[1]
         )
-    durable.write_atomically(tmp_path / "file", b"content")
+    store.write_atomically(tmp_path / "file", b"content")
     assert calls == ["fsync", "replace", "fsync"]
     assert (tmp_path / "file").read_bytes() == b"content"
 
@@ -324,7 +435,7 @@ def test_unitarity_is_that_of_the_complex_matrix():
 def test_groups_take_their_own_rules_and_learning_rates(monkeypatch):
     rates = {"learning_rate": 0.1, "orthogonal_learning_rate": 0.02, "phase_learning_rate": 0.3}
     settings = small(optimizer="sgd", phase_optimizer="momentum", clip="none", **rates)
-    assert settings.rules()["phase"].optimizer == "momentum"
+    assert settings.rules["phase"].name == "momentum"
     with pytensor.config.change_flags(floatX="float32"):
         program = Program(settings)
         named = {p.name: p for p in program.model.params}
@@ -485,13 +596,13 @@ def test_curves_of_any_rows(tmp_path, rows):
 
 
 def test_optimizer_options_leave_out_what_every_rule_takes():
-    assert not {"loss_or_grads", "params", "learning_rate"} & set(optimizer_options("adam"))
+    assert not {"loss_or_grads", "params", "learning_rate"} & set(rule_options("adam"))
 
 
 KEPT = """
 import resource
 import numpy as np
-from unitarygraph.training.resources import keep_freed_memory
+from unitarygraph.training.process import keep_freed_memory
 
 assert keep_freed_memory()
 for _ in range(3):

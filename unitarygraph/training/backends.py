@@ -55,8 +55,11 @@ def prepare_backend(backend: str, dtype: str) -> str:
 
 
 @contextmanager
-def limits_in_words(backend: str) -> Iterator[None]:
-    """Compile without other packages' warnings; say in a sentence which Op a linker lacks."""
+def limits_in_words(backend: str, model: str) -> Iterator[None]:
+    """Compile without other packages' warnings; say in a sentence what a backend cannot do.
+
+    NotImplementedError names the backend, the model and the Op that PyTensor's linker lacks.
+    """
     try:
         with warnings.catch_warnings():
             # PyTensor hands its constants to PyTorch as they are; nothing writes to them.
@@ -65,9 +68,10 @@ def limits_in_words(backend: str) -> Iterator[None]:
             warnings.filterwarnings("ignore", "Explicitly requested dtype")
             yield
     except NotImplementedError as error:
-        found = re.search(r"conversion for the given `Op`: ([A-Za-z]+)", str(error))
-        if found is None:
-            raise
-        raise NotImplementedError(
-            f"PyTensor's {BACKENDS[backend][0]} linker does not implement its Op {found[1]}"
-        ) from None
+        why = str(error)
+        found = re.search(r"conversion for the given `Op`: ([A-Za-z]+)", why)
+        if found is not None:
+            why = f"PyTensor's {BACKENDS[backend][0]} linker does not implement its Op {found[1]}"
+        raise NotImplementedError(f"backend {backend} cannot run {model}: {why}") from (
+            error if found is None else None
+        )

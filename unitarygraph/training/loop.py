@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from typing import Any
 
-from unitarygraph.training.checkpoint import Checkpoint
-from unitarygraph.training.compile import Program
-from unitarygraph.training.metrics import MetricsLog, Row
-from unitarygraph.training.progress import Progress
-from unitarygraph.training.rundir import RunDirectory
-from unitarygraph.training.signals import StopRequest
+from unitarygraph.training.display import Progress
+from unitarygraph.training.process import StopRequest
+from unitarygraph.training.program import Program
+from unitarygraph.training.store import Checkpoint, MetricsLog, Row, RunDirectory
 
 
-class Interrupted(Exception):
-    """The user asked the run to stop; it did, after writing a checkpoint."""
+class Interrupted(KeyboardInterrupt):
+    """The user asked for a stop by `signal`, and got it after a checkpoint was written.
 
-    def __init__(self, signal: int, step: int) -> None:
-        super().__init__(f"stopped after step {step}")
-        self.signal, self.step = signal, step
+    A comparison that was stopped says in `result` what there is.
+    """
+
+    def __init__(self, signal: int, message: str, result: Any = None) -> None:
+        super().__init__(message)
+        self.signal, self.result = signal, result
 
 
 class NotFinite(Exception):
@@ -33,7 +35,7 @@ class NotFinite(Exception):
         self.step = step
 
 
-def train(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
+def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
     """Train from the run's checkpoint, or from the start, to the last step; return all rows.
 
     The last step is number `steps` of the settings, or that at which `minutes` are over.
@@ -99,7 +101,7 @@ def train(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
                 if last:
                     break
                 if stop.signal:
-                    raise Interrupted(stop.signal, step)
+                    raise Interrupted(stop.signal, f"stopped after step {step}")
     finally:
         metrics.close()
     return metrics.rows

@@ -1,18 +1,220 @@
-"""A run from beginning to end: begin or resume, compile, train, draw; and its evaluation."""
+"""A run from beginning to end: begin or resume, compile, train, draw; load it again, evaluate it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import pytensor
 from rich.console import Console
 
-from unitarygraph.training.compile import Program, Scalars
-from unitarygraph.training.loop import train
-from unitarygraph.training.metrics import Row, read_rows
-from unitarygraph.training.plots import draw_curves
-from unitarygraph.training.progress import Progress
-from unitarygraph.training.resources import resources
-from unitarygraph.training.rundir import RunDirectory, versions
+from unitarygraph.models.base import Model
+from unitarygraph.tasks.base import Task
+from unitarygraph.training.columns import Columns
+from unitarygraph.training.display import Progress, console_for, draw_curves, summary
+from unitarygraph.training.loop import take_steps
+from unitarygraph.training.options import resolve
+from unitarygraph.training.process import resources
+from unitarygraph.training.program import Program, Scalars, model_of, restore_model, task_of
 from unitarygraph.training.settings import Settings
+from unitarygraph.training.store import Row, RunDirectory, read_rows, versions
+
+
+@dataclass(eq=False)
+class Run:
+    """A run: its settings, its files, its numbers and its model.
+
+    `settings` are complete, `rows` those of ``metrics.jsonl``, and `files` says where everything is:
+    ``files.config``, ``files.metrics``, ``files.checkpoint`` and ``files.curves``.
+    """
+
+    files: RunDirectory
+    settings: Settings
+    rows: list[Row]
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self.files.path
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files by name: ``config``, ``metrics``, ``checkpoint`` and ``curves``."""
+        return {
+            name: getattr(self.files, name)
+            for name in ("config", "metrics", "checkpoint", "curves")
+        }
+
+    @cached_property
+    def metrics(self) -> Columns:
+        """The rows as columns: NumPy arrays by name, NaN where a row has no such number."""
+        return Columns(self.rows)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last row's numbers, the task's baseline, and losses as shares of it."""
+        return summary(self.rows, self.task.baseline)
+
+    @cached_property
+    def task(self) -> Task:
+        """The task, with its batches, loss, metrics and baseline."""
+        return task_of(self.settings)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model with the values of the last checkpoint, for any graph: ``run.model(x)``.
+
+        Raises FileNotFoundError where the run has no checkpoint, ValueError for a damaged one.
+        """
+        values = self.files.last_checkpoint().values
+        model = model_of(self.settings, self.task)
+        restore_model(model, values)
+        return model
+
+    def __repr__(self) -> str:
+        s = self.settings
+        step = self.rows[-1]["step"] if self.rows else 0
+        return (
+            f"Run({s.task}, {s.model}, {s.hidden} hidden units, "
+            f"step {step} of {s.training.steps}, {str(self.path)!r})"
+        )
+
+
+def train(
+    task: str,
+    model: str | None = None,
+    hidden: int | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    out: str | PathLike | None = None,
+    backend: str | None = None,
+    dtype: str | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    progress: bool | Console = True,
+    assignments: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Run:
+    """Train a model on a task, as ``unitarygraph train`` does, and return the run.
+
+    Parameters
+    ----------
+    task, model
+        Names of ``unitarygraph.tasks`` and ``unitarygraph.models``, or ``module:Class``; the model is
+        ``exprnn`` by default.
+    hidden
+        Hidden units, 128 by default.
+    steps, seed
+        Training steps (the task's by default), and the seed of first values and data (0).
+    out
+        The run directory, ``runs/TASK-MODEL`` by default.
+    backend, dtype
+        ``numba`` (default), ``jax``, ``pytorch``, ``c`` or ``python``; ``float32`` (default) or
+        ``float64``.
+    resume, force
+        Continue the run in `out`, or overwrite it. What is given beside `resume` must be what the
+        run began with, but for what :func:`~unitarygraph.training.settings.may_resume` lets change.
+    progress
+        False shows nothing; a ``rich.console.Console`` is written to.
+    assignments, **options
+        Any option of task, model, rules or training: ``delay=100``, ``learning_rate=1e-3``,
+        ``orthogonal={"name": "rmsprop", "learning_rate": 1e-4}``. `assignments` takes those that
+        Python cannot say as keywords, by the keys of ``--set``: ``{"task.delay": 100}``.
+
+    Raises
+    ------
+    ValueError
+        For what is wrong in the arguments, and for a damaged checkpoint to be resumed.
+    FileExistsError
+        Where `out` holds a run and neither `resume` nor `force` is given.
+    KeyboardInterrupt
+        After Ctrl-C, when a checkpoint is written and the curves are drawn.
+    NotFinite
+        When a loss or a shared variable is NaN or infinite; the last good checkpoint stays.
+    NotImplementedError
+        Where the backend cannot run the model.
+    """
+    console = console_for(progress)
+    files, program = begin(
+        task, model, hidden, steps, seed, out, backend, dtype, resume=resume, force=force,
+        console=console, assignments={**(assignments or {}), **options}, said="",
+    )  # fmt: skip
+    try:
+        rows = execute(files, program, console)
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"continue with train({task!r}, out={str(files.path)!r}, resume=True)")
+        raise
+    run = Run(files, program.settings, rows)
+    run.task, run.model = program.task, program.model  # the model holds what it was trained to
+    return run
+
+
+def load(run: str | PathLike) -> Run:
+    """Return the run in a directory, finished or not; nothing is compiled and nothing written.
+
+    Raises FileNotFoundError where there is no run, ValueError where its settings cannot be read.
+    """
+    files = RunDirectory(Path(run))
+    return Run(files, files.settings(), read_rows(files.metrics))
+
+
+def begin(
+    task: str,
+    model: str | None = None,
+    hidden: int | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    out: str | PathLike | None = None,
+    backend: str | None = None,
+    dtype: str | None = None,
+    *,
+    resume: bool,
+    force: bool,
+    console: Console,
+    assignments: Mapping[str, Any],
+    said: str,
+) -> tuple[RunDirectory, Program]:
+    """Begin or take up a run, as :func:`train` says; nothing is compiled yet.
+
+    All that a person may have got wrong is found here. `said` is as of
+    :func:`~unitarygraph.training.options.resolve`.
+    """
+    if resume and force:
+        raise ValueError("--resume and --force exclude each other")
+    named = {"model": model, "hidden": hidden, "backend": backend, "dtype": dtype}
+    names: dict[str, Any] = {"task": task} | {
+        key: value for key, value in named.items() if value is not None
+    }
+    options = with_named(assignments, said, steps=steps, seed=seed)
+    name = f"{task}-{model or 'exprnn'}".replace(":", ".")
+    files = RunDirectory(Path("runs") / name if out is None else Path(out))
+    if not resume:
+        program = prepare(resolve(**names, assignments=options, said=said))
+        files.begin(program.settings, force)
+        return files, program
+    settings = files.resumed(names, options, said)
+    for line in changed_versions(files):
+        console.print(f"note: {line}; the last digits may differ", soft_wrap=True)
+    program = prepare(settings)
+    checkpoint = files.load_checkpoint()
+    if checkpoint is not None:
+        restore_model(program.model, checkpoint.values)
+    files.write_settings(settings)
+    return files, program
+
+
+def with_named(assignments: Mapping[str, Any], said: str, **named: Any) -> dict[str, Any]:
+    """Return assignments and named options, those that are not None; ValueError if one is both."""
+    given = {key: value for key, value in named.items() if value is not None}
+    for key in given:
+        if key in assignments:
+            raise ValueError(f"{said}{key} is given twice")
+    return given | dict(assignments)
 
 
 def prepare(settings: Settings) -> Program:
@@ -21,13 +223,11 @@ def prepare(settings: Settings) -> Program:
         return Program(settings)
 
 
-def execute(run: RunDirectory, program: Program, console: Console, label: str = "") -> list[Row]:
+def execute(files: RunDirectory, program: Program, console: Console, label: str = "") -> list[Row]:
     """Compile and train a prepared run to its last step; return the rows of metrics.jsonl.
 
-    What is shown of it begins with `label`.
-
-    The curves are drawn at the end, also when training stops early. Raises what
-    :func:`unitarygraph.training.loop.train` raises.
+    What is shown of it begins with `label`. The curves are drawn at the end, also when training
+    stops early. Raises what :func:`unitarygraph.training.loop.take_steps` raises.
     """
     settings, baseline = program.settings, program.task.baseline
     training = settings.training
@@ -38,28 +238,26 @@ def execute(run: RunDirectory, program: Program, console: Console, label: str = 
     ):
         with progress.compiling(f"{settings.model} for {settings.task} ({settings.backend})"):
             program.compile()
-        checkpoint = run.load_checkpoint()
+        checkpoint = files.load_checkpoint()
         try:
             done, spent = (checkpoint.step, checkpoint.seconds) if checkpoint else (0, 0.0)
             with progress.training(done, spent):
-                rows = train(program, run, progress)
+                rows = take_steps(program, files, progress)
             # JAX leaves arrays of its own in the variables that it updates.
             program.restore(program.values())
             return rows
         finally:
-            draw(run, settings, baseline)
+            draw(files, settings, baseline)
 
 
-def evaluate(run: RunDirectory, program: Program, console: Console) -> tuple[int, Scalars]:
+def evaluate(files: RunDirectory, program: Program, console: Console) -> tuple[int, Scalars]:
     """Return the checkpoint's step, and loss and metrics over the whole evaluation set.
 
     Raises FileNotFoundError where the run has no checkpoint.
     """
     settings = program.settings
-    checkpoint = run.load_checkpoint()
-    if checkpoint is None:
-        raise FileNotFoundError(f"{run.path} has no checkpoint yet")
-    program.restore_parameters(checkpoint.values)
+    checkpoint = files.last_checkpoint()
+    restore_model(program.model, checkpoint.values)
     progress = Progress(console, settings.training.steps, program.task.baseline)
     with (
         pytensor.config.change_flags(floatX=settings.dtype),
@@ -72,15 +270,15 @@ def evaluate(run: RunDirectory, program: Program, console: Console) -> tuple[int
     return checkpoint.step, scalars | ({} if unitarity is None else {"unitarity": unitarity})
 
 
-def draw(run: RunDirectory, settings: Settings, baseline: float | None) -> None:
+def draw(files: RunDirectory, settings: Settings, baseline: float | None) -> None:
     """Draw ``curves.png`` from ``metrics.jsonl``."""
     title = f"{settings.task}, {settings.model}, {settings.hidden} hidden units"
-    draw_curves(run.curves, read_rows(run.metrics), title, baseline)
+    draw_curves(files.curves, read_rows(files.metrics), title, baseline)
 
 
-def changed_versions(run: RunDirectory) -> list[str]:
+def changed_versions(files: RunDirectory) -> list[str]:
     """Return a line for each package whose version is not the one the run began with."""
-    noted, now = run.noted_versions(), versions()
+    noted, now = files.noted_versions(), versions()
     return [
         f"{name}: the run began with {noted.get(name, 'none')}, this is {now.get(name, 'none')}"
         for name in sorted({*noted, *now})

@@ -1,56 +1,50 @@
-"""The settings of a run: what they are, where their defaults come from, how they are saved."""
+"""The settings of a run: what they are, how they are saved, and which of them may change later."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from unitarygraph import models, tasks
-from unitarygraph.training.backends import check_backend
-from unitarygraph.training.optimizers import COMPANIONS, Rule, optimizer_options, rule_named
-from unitarygraph.training.values import hint_of, hints_of, parse
+from unitarygraph.training.rules import Rule
 
 DTYPES = ("float32", "float64")
-#: sections of config.toml that a ``--set`` key can belong to, in the order they are listed
-SECTIONS = ("training", "task", "model", "optimizer", "orthogonal", "phase")
-#: sections of a rule's options -> the training option that names the rule
-RULES = {
-    "optimizer": "optimizer",
-    "orthogonal": "orthogonal_optimizer",
-    "phase": "phase_optimizer",
-}
 #: steps of a run that `minutes` alone ends
 ENDLESS = 10**9
+
+#: what people write -> where it stands in config.toml
+SHORT_FORMS = {
+    "optimizer": "rules.other.name",
+    "learning_rate": "rules.other.learning_rate",
+    "orthogonal_optimizer": "rules.orthogonal.name",
+    "orthogonal_learning_rate": "rules.orthogonal.learning_rate",
+    "phase_optimizer": "rules.phase.name",
+    "phase_learning_rate": "rules.phase.learning_rate",
+}
+
+#: limits of a run, which may grow when it is resumed
+LIMITS = ("training.steps", "training.minutes")
+#: what may be any other when a run is resumed: how often it is looked at and saved
+FREE = ("training.log_every", "training.eval_every", "training.checkpoint_every")
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How long, how fast and how often; every field is a ``--set`` key.
+    """How long and how often; every field is a ``--set`` key.
 
     A run ends after `steps`, or with the step at which it has trained for `minutes`, if they are
-    given; compiling does not count.
-
-    `orthogonal_optimizer` and `orthogonal_learning_rate` go to the model's orthogonal parameters
-    (None: `optimizer`, and a tenth of `learning_rate`), `phase_optimizer` and `phase_learning_rate`
-    to its phases, if it has such (None: as all others). `clip` is the largest norm of all gradients
-    together (None: no clipping), and the three intervals count steps (0 for `eval_every`: only
-    after the last step). `blas_threads`
-    limits BLAS in NumPy and SciPy (0: as they choose): the products of a run are small, and waiting
-    for threads on a shared machine costs many times what they save.
+    given; compiling does not count. `clip` is the largest norm of all gradients together (None: no
+    clipping), and the three intervals count steps (0 for `eval_every`: only after the last step).
+    `blas_threads` limits BLAS in NumPy and SciPy (0: as they choose): the products of a run are
+    small, and waiting for threads on a shared machine costs many times what they save.
     """
 
     steps: int = 600
     minutes: float | None = None
     seed: int = 0
     batch: int = 128
-    optimizer: str = "rmsprop"
-    learning_rate: float = 1e-3
-    orthogonal_optimizer: str | None = None
-    orthogonal_learning_rate: float | None = None
-    phase_optimizer: str | None = None
-    phase_learning_rate: float | None = None
     clip: float | None = None
     log_every: int = 10
     eval_every: int = 0
@@ -65,16 +59,18 @@ class TrainingOptions:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")
-        rates = ("learning_rate", "orthogonal_learning_rate", "phase_learning_rate")
-        for name in ("minutes", *rates, "clip"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name} must be positive and finite, got {value}")
+        for name in ("minutes", "clip"):
+            if getattr(self, name) is not None:
+                _check_positive(name, getattr(self, name))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that determines a run: two runs with equal settings are the same run, bit for bit."""
+    """All that determines a run: two runs with equal settings are the same run, bit for bit.
+
+    `rules` has the update rule of each group of parameters: "orthogonal" for those that the model
+    declares orthogonal, "phase" for its phases, "other" for the rest.
+    """
 
     task: str
     model: str
@@ -84,179 +80,69 @@ class Settings:
     training: TrainingOptions
     task_options: Mapping[str, Any]
     model_options: Mapping[str, Any]
-    optimizer_options: Mapping[str, Any]
-    orthogonal_options: Mapping[str, Any] = field(default_factory=dict)
-    phase_options: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Rule]
 
     def __post_init__(self) -> None:
         if self.hidden < 1:
             raise ValueError(f"hidden must be at least 1, got {self.hidden}")
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
-
-    def rules(self) -> dict[str, Rule]:
-        """Return the update rule of each group of parameters."""
-        t = self.training
-        main, rate = t.optimizer, t.learning_rate
-        rules = {
-            "other": Rule(main, rate, self.optimizer_options),
-            "orthogonal": Rule(main, rate / 10, self.optimizer_options),
-            "phase": Rule(main, rate, self.optimizer_options),
-        }
-        if main in COMPANIONS:
-            rules["other"] = rules["phase"] = Rule(COMPANIONS[main], rate)
-        if t.orthogonal_optimizer is not None:
-            own = Rule(t.orthogonal_optimizer, rate / 10, self.orthogonal_options)
-            rules["orthogonal"] = own
-        if t.phase_optimizer is not None:
-            rules["phase"] = Rule(t.phase_optimizer, rate, self.phase_options)
-        for group, own_rate in (
-            ("orthogonal", t.orthogonal_learning_rate),
-            ("phase", t.phase_learning_rate),
-        ):
-            if own_rate is not None:
-                rules[group] = dataclasses.replace(rules[group], learning_rate=own_rate)
-        return rules
+        for group, rule in self.rules.items():
+            _check_positive(spoken(f"rules.{group}.learning_rate"), rule.learning_rate)
 
     def document(self) -> dict[str, Any]:
         """Return the settings as config.toml holds them; None, unknown to TOML, becomes "none"."""
-        sections = {
-            "training": dataclasses.asdict(self.training),
-            "task": dict(self.task_options),
-            "model": dict(self.model_options),
-            "optimizer": dict(self.optimizer_options),
-            "orthogonal": dict(self.orthogonal_options),
-            "phase": dict(self.phase_options),
-        }
         run = {key: getattr(self, key) for key in ("task", "model", "hidden", "backend", "dtype")}
-        return {"run": run} | {
-            section: {key: "none" if value is None else value for key, value in options.items()}
-            for section, options in sections.items()
+        return {
+            "run": run,
+            "training": _without_none(dataclasses.asdict(self.training)),
+            "task": _without_none(self.task_options),
+            "model": _without_none(self.model_options),
+            "rules": {group: _without_none(rule.document()) for group, rule in self.rules.items()},
         }
 
 
-def resolve(
-    task: str = "copying",
-    model: str = "exprnn",
-    hidden: int = 128,
-    backend: str = "numba",
-    dtype: str = "float32",
-    assignments: Mapping[str, Any] | None = None,
-) -> Settings:
-    """Return complete settings from names and flat options.
+def may_resume(old: Settings, new: Settings, path: Path) -> None:
+    """Raise ValueError unless the run in `path`, begun with `old`, may go on with `new`.
 
-    Each key of `assignments` goes to the section that has an option of that name
-    (``section.key`` says it outright); its value may be a string, which is read as the option's
-    type. Defaults, later ones first: those of :class:`TrainingOptions` and of the builders, the
-    model's, the task's, and the model's for this task.
-
-    Raises
-    ------
-    ValueError
-        For unknown names, values of a wrong type or out of range, an unknown key (the message
-        lists the valid ones) or one that two sections claim.
+    This is the one law for ``train`` and ``compare``: steps and minutes may grow (none is the
+    largest), the intervals of logging, evaluating and saving are free, all else stays as it was.
     """
-    check_backend(backend)
-    known, hints = options_and_hints(task, model, _optimizers(task, model, assignments or {}))
-    for defaults in _defaults(task, model):
-        for key, value in defaults.items():
-            section, dot, name = key.partition(".")
-            if dot:
-                # options of a rule that the user has put another in the place of are left out
-                known[section].update({name: value} if name in known[section] else {})
-            else:
-                for section in ("training", "optimizer"):
-                    if key in known[section]:
-                        known[section][key] = value
-    for key, value in (assignments or {}).items():
-        section, name = _route(key, known)
-        known[section][name] = parse(name, value, hints[section][name])
-    return Settings(
-        task=task,
-        model=model,
-        hidden=hidden,
-        backend=backend,
-        dtype=dtype,
-        training=TrainingOptions(**known["training"]),
-        task_options=known["task"],
-        model_options=known["model"],
-        optimizer_options=known["optimizer"],
-        orthogonal_options=known["orthogonal"],
-        phase_options=known["phase"],
-    )
+    before, after = (dict(flat(settings.document())) for settings in (old, new))
+    for key in {**before, **after}:
+        was, value = before.get(key, "none"), after.get(key, "none")
+        if was == value or key in FREE:
+            continue
+        if key in LIMITS:
+            if value == "none" or (was != "none" and value > was):
+                continue
+            raise ValueError(
+                f"--resume: {spoken(key)} may only grow, {path} has {was}, got {value}"
+            )
+        raise ValueError(f"--resume: {path} has {spoken(key)} = {was}, got {value}")
 
 
-def from_document(
-    document: Mapping[str, Any],
-    backend: str | None = None,
-    assignments: Mapping[str, Any] | None = None,
-) -> Settings:
-    """Return the settings that :meth:`Settings.document` wrote, what is given put over them."""
-    written = {
-        f"{section}.{key}": value
-        for section in SECTIONS
-        for key, value in document.get(section, {}).items()
-    }
-    run = document["run"] | ({"backend": backend} if backend else {})
-    return resolve(**run, assignments=written | dict(assignments or {}))
+def flat(options: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield nested options by dotted keys; a :class:`Rule` is its name, rate and options."""
+    for key, value in options.items():
+        inner = value.document() if isinstance(value, Rule) else value
+        if isinstance(inner, Mapping):
+            yield from flat(inner, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
-def options_and_hints(
-    task: str, model: str, optimizers: Mapping[str, str | None]
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Return, by section, the options with their defaults and the options with their types."""
-    known = {
-        "training": {f.name: f.default for f in dataclasses.fields(TrainingOptions)},
-        "task": tasks.options_of(task),
-        "model": models.options_of(model),
-    } | {
-        section: {} if name is None else optimizer_options(name)
-        for section, name in optimizers.items()
-    }
-    annotated = {
-        "training": hints_of(TrainingOptions),
-        "task": hints_of(tasks.lookup(task)),
-        "model": hints_of(models.lookup(model).__init__),
-    } | {
-        section: {} if name is None else hints_of(rule_named(name))
-        for section, name in optimizers.items()
-    }
-    hints = {
-        section: {
-            name: annotated[section].get(name, hint_of(default))
-            for name, default in options.items()
-        }
-        for section, options in known.items()
-    }
-    return known, hints
+def spoken(key: str) -> str:
+    """Return the shortest form of a dotted key that people write and read."""
+    short = {long: short for short, long in SHORT_FORMS.items()}
+    section, _, name = key.partition(".")
+    return short.get(key, name if section in ("run", "training", "task", "model", "rules") else key)
 
 
-def _defaults(task: str, model: str) -> tuple[Mapping[str, Any], ...]:
-    """Return the training settings that suit model and task, the last ones winning."""
-    known = models.lookup(model)
-    return known.defaults, tasks.lookup(task).defaults, known.task_defaults.get(task, {})
+def _check_positive(name: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be positive and finite, got {value}")
 
 
-def _optimizers(task: str, model: str, assignments: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return the update rules' names, which must be known before their options can be."""
-    chosen = {}
-    for section, key in RULES.items():
-        name = getattr(TrainingOptions, key)
-        for source in (*_defaults(task, model), assignments):
-            name = source.get(f"training.{key}", source.get(key, name))
-        chosen[section] = None if name == "none" else name
-    return chosen
-
-
-def _route(key: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """Return the section and the name that a flat or dotted key means; training's go first."""
-    section, dot, name = key.partition(".")
-    if dot and name in known.get(section, {}):
-        return section, name
-    claims = [section for section in SECTIONS if key in known[section]]
-    if len(claims) == 1 or "training" in claims:
-        return claims[0], key
-    if claims:
-        raise ValueError(f"--set {key}: write {' or '.join(f'{s}.{key}' for s in claims)}")
-    valid = "; ".join(f"{s}: {', '.join(sorted(known[s])) or 'none'}" for s in SECTIONS)
-    raise ValueError(f"--set {key}: no such option; valid are {valid}")
+def _without_none(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: "none" if value is None else value for key, value in options.items()}

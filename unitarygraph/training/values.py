@@ -1,21 +1,49 @@
-"""Option values from text: read as the type that the option declares."""
+"""Options and their values: the type that an option declares, and text read as that type."""
 
 from __future__ import annotations
 
+import dataclasses
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Union
 
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def hints_of(thing: Callable[..., Any]) -> dict[str, Any]:
-    """Return the annotated types of a function's arguments or a dataclass's fields.
+@dataclass(frozen=True)
+class Option:
+    """An option's default and the type that its values are read as."""
 
-    Where an annotation names something imported for type checkers only, none is returned, and
-    options are read as the types of their defaults.
+    default: Any
+    hint: Any
+
+    def read(self, said: str, value: Any) -> Any:
+        """Return `value`, text or already of the type; ValueError begins with `said`."""
+        return parse(said, value, self.hint)
+
+
+def options_from(
+    defaults: Mapping[str, Any], declared: type | Callable[..., Any]
+) -> dict[str, Option]:
+    """Return options by name, typed as a function's arguments or a class's fields declare."""
+    hints = hints_of(declared)
+    return {
+        name: Option(default, hints.get(name, hint_of(default)))
+        for name, default in defaults.items()
+    }
+
+
+def hints_of(thing: type | Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotated types of a function's arguments, or of what a class is made from.
+
+    Those are a dataclass's fields and any other class's arguments. Where an annotation names
+    something imported for type checkers only, none is returned, and options are read as the types
+    of their defaults.
     """
+    if isinstance(thing, type) and not dataclasses.is_dataclass(thing):
+        thing = thing.__init__  # type: ignore[misc]
     try:
         return typing.get_type_hints(thing)
     except NameError:
@@ -27,18 +55,18 @@ def hint_of(default: Any) -> Any:
     return float | str | None if default is None else type(default)
 
 
-def parse(name: str, value: Any, hint: Any) -> Any:
-    """Read `value`, a string or already of its type, as the type `hint`.
+def parse(said: str, value: Any, hint: Any) -> Any:
+    """Read `value`, text or already of its type, as the type `hint`.
 
     ``X | Y`` tries its members in order, ``Literal`` lists the choices, None is written "none",
-    truth is true/false, yes/no or 1/0. Raises ValueError naming the option and the type.
+    truth is true/false, yes/no or 1/0. Raises ValueError naming the option, as `said`, and the type.
     """
     for member in _members(hint):
         try:
             return _read(value, member)
         except (KeyError, TypeError, ValueError):
             continue
-    raise ValueError(f"--set {name}: expected {_say(hint)}, got {value!r}")
+    raise ValueError(f"{said}: expected {_say(hint)}, got {value!r}")
 
 
 def _members(hint: Any) -> list[Any]:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -14,11 +15,73 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from unitarygraph.training.compare import Comparison, Outcome, Run, attempt
-from unitarygraph.training.metrics import read_rows
-from unitarygraph.training.progress import clock
-from unitarygraph.training.settings import ENDLESS
-from unitarygraph.training.signals import StopRequest
+from unitarygraph import tasks
+from unitarygraph.comparing.plan import Plan, PlannedRun, in_words
+from unitarygraph.training.display import clock
+from unitarygraph.training.loop import Interrupted, NotFinite
+from unitarygraph.training.process import StopRequest
+from unitarygraph.training.run import draw, execute, prepare
+from unitarygraph.training.settings import ENDLESS, may_resume
+from unitarygraph.training.store import read_rows
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: "finished", "not finite", "failed" or "stopped", and why."""
+
+    kind: str
+    reason: str | None = None
+    signal: int = 0
+
+
+def make_directories(plan: Plan, *, resume: bool = False, force: bool = False) -> None:
+    """Make the directories of all runs; on `resume` check those that are there.
+
+    Raises FileExistsError where there is a run already, unless `resume` or `force`, which removes
+    its files, and ValueError where a run to be resumed has other settings; more steps or minutes
+    may be asked for.
+    """
+    runs = plan.runs()
+    if not (resume or force):
+        held = [run.directory.path for run in runs if run.directory.checkpoint.exists()]
+        if held:
+            raise FileExistsError(
+                f"{held[0]} holds a run already: --resume continues the comparison, "
+                "--force begins anew"
+            )
+    if resume:
+        for run in runs:
+            if run.directory.exists():
+                may_resume(run.directory.settings(), run.settings, run.directory.path)
+                run.directory.load_checkpoint()  # a damaged one is told now
+    for run in runs:
+        if resume and run.directory.exists():
+            run.directory.write_settings(run.settings)
+        else:
+            run.directory.begin(run.settings, force)
+
+
+def attempt(run: PlannedRun, console: Console, label: str = "") -> Outcome:
+    """Make one run, or what is left of it; whatever it raises becomes an outcome."""
+    if run.finished():
+        if not run.directory.curves.exists():
+            baseline = tasks.build(run.settings.task, **run.settings.task_options).baseline
+            draw(run.directory, run.settings, baseline)
+        return Outcome("finished")
+    try:
+        execute(run.directory, prepare(run.settings), console, label)
+    except Interrupted as stop:
+        return Outcome("stopped", str(stop), stop.signal)
+    except KeyboardInterrupt:
+        return Outcome("stopped", "stopped at once", 2)
+    except NotFinite as stop:
+        return Outcome("not finite", str(stop).partition(";")[0])
+    except NotImplementedError as error:
+        return Outcome("failed", " ".join(str(error).split()))
+    except Exception as error:
+        return Outcome("failed", in_words(error))
+    return Outcome("finished")
+
 
 #: seconds between two looks at the processes
 INTERVAL = 0.5
@@ -27,13 +90,13 @@ INTERVAL = 0.5
 Outcomes = dict[tuple[str, int], Outcome]
 
 
-def run_all(comparison: Comparison, console: Console) -> Outcomes:
+def run_all(plan: Plan, console: Console) -> Outcomes:
     """Make all runs that are not finished; stop, with what there is, when a person stops one."""
-    runs = comparison.runs()
+    runs = plan.runs()
     began, made = time.perf_counter(), 0
     outcomes: Outcomes = {}
-    make = _side_by_side if comparison.jobs > 1 else _in_turn
-    for number, run, outcome, kept in make(comparison, runs, console):
+    make = _side_by_side if plan.jobs > 1 else _in_turn
+    for number, run, outcome, kept in make(plan, runs, console):
         outcomes[run.model, run.seed] = outcome
         made += not kept
         left = len(runs) - len(outcomes)
@@ -46,8 +109,8 @@ def run_all(comparison: Comparison, console: Console) -> Outcomes:
 
 
 def _in_turn(
-    comparison: Comparison, runs: list[Run], console: Console
-) -> Iterator[tuple[int, Run, Outcome, bool]]:
+    plan: Plan, runs: list[PlannedRun], console: Console
+) -> Iterator[tuple[int, PlannedRun, Outcome, bool]]:
     for number, run in enumerate(runs, 1):
         kept = run.finished()
         outcome = attempt(run, console, _label(number, runs, run))
@@ -57,17 +120,17 @@ def _in_turn(
 
 
 def _side_by_side(
-    comparison: Comparison, runs: list[Run], console: Console
-) -> Iterator[tuple[int, Run, Outcome, bool]]:
+    plan: Plan, runs: list[PlannedRun], console: Console
+) -> Iterator[tuple[int, PlannedRun, Outcome, bool]]:
     """Give every run a process of its own, so that none can take another down."""
     context = multiprocessing.get_context("spawn")
     waiting = list(enumerate(runs, 1))
-    under_way: dict[Connection, tuple[int, Run, BaseProcess]] = {}
+    under_way: dict[Connection, tuple[int, PlannedRun, BaseProcess]] = {}
     told = False  # a second signal would stop a run at once
     with StopRequest() as stop, _display(console) as live:
         try:
             while waiting or under_way:
-                while waiting and len(under_way) < comparison.jobs and not stop.signal:
+                while waiting and len(under_way) < plan.jobs and not stop.signal:
                     number, run = waiting.pop(0)
                     if run.finished():
                         yield number, run, attempt(run, console), True
@@ -112,7 +175,7 @@ def _pythons_modules_first() -> Iterator[None]:
             os.environ["PYTHONSAFEPATH"] = before
 
 
-def _work(run: Run, answer: Connection) -> None:
+def _work(run: PlannedRun, answer: Connection) -> None:
     """Make a run in this process and send how it ended."""
     if hasattr(os, "setsid"):
         os.setsid()  # a Ctrl-C is for the parent, which hands it on
@@ -142,11 +205,11 @@ def _display(console: Console) -> Iterator[Live | None]:
         yield live
 
 
-def _label(number: int, runs: list[Run], run: Run) -> str:
+def _label(number: int, runs: list[PlannedRun], run: PlannedRun) -> str:
     return f"{number}/{len(runs)} {run.model} seed {run.seed}"
 
 
-def _state(number: int, runs: list[Run], run: Run) -> Text:
+def _state(number: int, runs: list[PlannedRun], run: PlannedRun) -> Text:
     rows = read_rows(run.directory.metrics)
     if not rows:
         return Text(f"{_label(number, runs, run)}  compiling")
@@ -157,7 +220,7 @@ def _state(number: int, runs: list[Run], run: Run) -> Text:
     )
 
 
-def _ending(run: Run, outcome: Outcome, kept: bool) -> str:
+def _ending(run: PlannedRun, outcome: Outcome, kept: bool) -> str:
     if outcome.kind == "stopped":
         return str(outcome.reason)
     if outcome.kind != "finished":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pytensor
@@ -35,17 +35,9 @@ class Program:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.mode = prepare_backend(settings.backend, settings.dtype)
-        self.task: Task = tasks.build(settings.task, **settings.task_options)
-        model_seed, stream_seed = np.random.SeedSequence(settings.training.seed).spawn(2)
-        self.model: Model = models.build(
-            settings.model,
-            self.task.input_size,
-            settings.hidden,
-            self.task.output_size,
-            rng=np.random.default_rng(model_seed),
-            dtype=settings.dtype,
-            **settings.model_options,
-        )
+        self.task = task_of(settings)
+        self.model = model_of(settings, self.task)
+        _, stream_seed = _seeds(settings)
         self.stream = self.task.batches(
             np.random.default_rng(stream_seed), settings.training.batch, settings.dtype
         )
@@ -64,7 +56,7 @@ class Program:
         """
         training = self.settings.training
         stream = self.task.batches(0, training.batch, self.settings.dtype)
-        with limits_in_words(self.settings.backend):
+        with limits_in_words(self.settings.backend, self.settings.model):
             before = self.values()
             self.step(*next(stream))
         self.restore(before)
@@ -76,7 +68,7 @@ class Program:
         for batch in self._evaluation_batches():
             if batch[0].shape[1] not in sizes:
                 sizes.add(batch[0].shape[1])
-                with limits_in_words(self.settings.backend):
+                with limits_in_words(self.settings.backend, self.settings.model):
                     self._evaluate_batch(batch)
 
     def step(self, *batch: np.ndarray) -> Scalars:
@@ -123,13 +115,6 @@ class Program:
         for name, value in values.items():
             self.shared[name].set_value(_checked(self.shared[name], value))
 
-    def restore_parameters(self, values: dict[str, Value]) -> None:
-        """Set the model's parameters and statistics from a state that may hold more."""
-        for name in (p.name for p in (*self.model.params, *self.model.statistics)):
-            if name not in values:
-                raise ValueError(f"state: expected a variable {name!r}, got {sorted(values)}")
-            self.shared[name].set_value(_checked(self.shared[name], values[name]))
-
     def not_finite(self) -> str | None:
         """Return the name of a shared variable with NaN or infinity, None if there is none."""
         for name, variable in self.shared.items():
@@ -153,7 +138,7 @@ class Program:
         updates = training_updates(
             loss if penalty is None else loss + penalty,
             self.model,
-            self.settings.rules(),
+            self.settings.rules,
             training.clip,
         )
         updates |= statistics
@@ -205,6 +190,42 @@ class Program:
 
     def _scalars(self, outputs: list) -> Scalars:
         return {name: float(value) for name, value in zip(self.names, outputs, strict=True)}
+
+
+def task_of(settings: Settings) -> Task:
+    """Build the task of a run."""
+    return tasks.build(settings.task, **settings.task_options)
+
+
+def model_of(settings: Settings, task: Task) -> Model:
+    """Build the model of a run with its first values."""
+    model_seed, _ = _seeds(settings)
+    with pytensor.config.change_flags(floatX=settings.dtype):
+        return models.build(
+            settings.model,
+            task.input_size,
+            settings.hidden,
+            task.output_size,
+            rng=np.random.default_rng(model_seed),
+            dtype=settings.dtype,
+            **settings.model_options,
+        )
+
+
+def restore_model(model: Model, values: Mapping[str, Value]) -> None:
+    """Set a model's parameters and statistics from a state that may hold more.
+
+    Raises ValueError where one is missing, or has another shape or dtype.
+    """
+    for variable in (*model.params, *model.statistics):
+        if variable.name not in values:
+            raise ValueError(f"state: expected a variable {variable.name!r}, got {sorted(values)}")
+        variable.set_value(_checked(variable, values[variable.name]))
+
+
+def _seeds(settings: Settings) -> list[np.random.SeedSequence]:
+    """Seeds of the model's first values and of the training data."""
+    return np.random.SeedSequence(settings.training.seed).spawn(2)
 
 
 def _value_of(variable: SharedVariable) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,72 @@ import pytensor
 
 from unitarygraph import models, tasks
 from unitarygraph.models.base import Model
-from unitarygraph.training.compare import BUDGET, Comparison, Entrant, in_words
+from unitarygraph.training.options import resolve, spelled_out
 from unitarygraph.training.run import prepare
-from unitarygraph.training.settings import ENDLESS, Settings, TrainingOptions, resolve
+from unitarygraph.training.settings import ENDLESS, Settings, TrainingOptions, flat
+from unitarygraph.training.store import RunDirectory, read_rows
+from unitarygraph.training.values import parse
 
+#: the budget, which all models share
+BUDGET = ("steps", "minutes")
 #: logged rows that a short run has at least, so that its curve is one
 ROWS = 20
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A model in a comparison: the settings of its runs, one a seed, and its trained numbers."""
+
+    model: str
+    settings: tuple[Settings, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run in `path`, and by which command; `left_out` has reasons by model."""
+
+    path: Path
+    task: str
+    entrants: tuple[Entrant, ...]
+    left_out: Mapping[str, str]
+    baseline: float | None
+    command: str
+    jobs: int = 1
+
+    def run_directory(self, model: str, seed: int) -> RunDirectory:
+        """Return the run directory of a model and a seed: ``PATH/MODEL-seedK``."""
+        return RunDirectory(self.path / f"{model.replace(':', '.')}-seed{seed}")
+
+    def runs(self) -> list[PlannedRun]:
+        """Return all runs in the order in which they are made."""
+        return [
+            PlannedRun(self.run_directory(entrant.model, seed), settings, entrant.model, seed)
+            for entrant in self.entrants
+            for seed, settings in enumerate(entrant.settings)
+        ]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a comparison."""
+
+    directory: RunDirectory
+    settings: Settings
+    model: str
+    seed: int
+
+    def finished(self) -> bool:
+        """Whether the run has used up its budget, its last row and checkpoint being there."""
+        rows = read_rows(self.directory.metrics)
+        if not rows or "eval_loss" not in rows[-1]:
+            return False
+        state = self.directory.load_checkpoint()
+        if state is None or state.step != rows[-1]["step"]:
+            return False
+        training = self.settings.training
+        limit = float("inf") if training.minutes is None else 60 * training.minutes
+        return state.step >= training.steps or state.seconds >= limit
 
 
 def arrange(
@@ -30,13 +91,15 @@ def arrange(
     dtype: str = "float32",
     assignments: Mapping[str, Any] | None = None,
     jobs: int = 1,
-) -> Comparison:
-    """Return a comparison of the models `names` ("all": of every model), each tried beforehand.
+    said: str = "--set ",
+) -> Plan:
+    """Return the plan to compare the models `names` ("all": every model), each tried beforehand.
 
-    `assignments` are those of :func:`~unitarygraph.training.settings.resolve` and go to every model;
-    ``MODEL.key`` goes to that model alone, ``MODEL.hidden`` is its size. Where neither ``steps`` nor
-    ``minutes`` is given, the budget is the task's number of steps. A model that cannot do the task,
-    has no such size, or cannot be loaded and was not asked for by name, is left out with its reason.
+    `assignments` and `said` are those of :func:`~unitarygraph.training.options.resolve` and go to
+    every model; ``MODEL.key`` goes to that model alone, ``MODEL.hidden`` is its size. Where neither
+    ``steps`` nor ``minutes`` is given, the budget is the task's number of steps. A model that cannot
+    do the task, has no such size, or cannot be loaded and was not asked for by name, is left out
+    with its reason.
 
     Raises
     ------
@@ -51,9 +114,9 @@ def arrange(
     chosen = models.names() if every else list(dict.fromkeys(names))
     if not chosen:
         raise ValueError("models: expected at least one name, or all")
-    given = dict(assignments or {})
+    given = dict(flat(assignments or {}))
     command = command_of(task, names, path, seeds, hidden, backend, dtype, given, jobs)
-    common, own = shares(given, chosen)
+    common, own = shares(given, chosen, said)
     _set_budget(common, task)
     entrants, left_out = [], {}
     for model in chosen:
@@ -67,10 +130,11 @@ def arrange(
         if suits is not None and task not in suits and task in tasks.TASKS:
             left_out[model] = f"is for {', '.join(suits)}"
             continue
-        options = common | own[model]
-        size = _size(model, options.pop("hidden", hidden))
+        size = _size(model, own[model].pop("hidden", hidden), said)
+        spelled = {spelled_out(key) for key in own[model]}
+        options = {k: v for k, v in common.items() if spelled_out(k) not in spelled} | own[model]
         settings = tuple(
-            _settings(task, model, size, backend, dtype, options | {"training.seed": seed})
+            _settings(task, model, size, backend, dtype, options | {"seed": seed}, said)
             for seed in range(seeds)
         )
         try:
@@ -78,7 +142,7 @@ def arrange(
         except ImportError:
             raise
         except Exception as error:
-            if own[model]:
+            if own[model] or size != hidden:
                 raise ValueError(f"{model}: {in_words(error)}") from error
             left_out[model] = in_words(error)
             continue
@@ -87,11 +151,11 @@ def arrange(
         reasons = "; ".join(f"{model}: {reason}" for model, reason in left_out.items())
         raise ValueError(f"compare {task}: no model is left ({reasons})")
     baseline = tasks.build(task, **entrants[0].settings[0].task_options).baseline
-    return Comparison(path, task, tuple(entrants), left_out, baseline, command, jobs)
+    return Plan(path, task, tuple(entrants), left_out, baseline, command, jobs)
 
 
 def shares(
-    assignments: Mapping[str, Any], chosen: Sequence[str]
+    assignments: Mapping[str, Any], chosen: Sequence[str], said: str = "--set "
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Divide options into those of all models and those of one, ``MODEL.key``."""
     common: dict[str, Any] = {}
@@ -102,13 +166,13 @@ def shares(
         plain = name.removeprefix("training.")
         first = key.partition(".")[0]
         if plain == "seed":
-            raise ValueError(f"--set {key}: a comparison runs the seeds 0, 1, ...: write --seeds")
+            raise ValueError(f"{said}{key}: a comparison runs the seeds 0, 1, ...: write --seeds")
         if owner is None and "." in key and first in models.names():
-            raise ValueError(f"--set {key}: {first} is not among the models {', '.join(chosen)}")
+            raise ValueError(f"{said}{key}: {first} is not among the models {', '.join(chosen)}")
         if owner is None:
             common[plain if plain in BUDGET else key] = value
         elif plain in BUDGET:
-            raise ValueError(f"--set {key}: all models have one budget")
+            raise ValueError(f"{said}{key}: all models have one budget")
         else:
             own[owner][name] = value
     return common, own
@@ -127,10 +191,16 @@ def _set_budget(common: dict[str, Any], task: str) -> None:
 
 
 def _settings(
-    task: str, model: str, hidden: int, backend: str, dtype: str, options: dict[str, Any]
+    task: str,
+    model: str,
+    hidden: int,
+    backend: str,
+    dtype: str,
+    options: dict[str, Any],
+    said: str,
 ) -> Settings:
     try:
-        return resolve(task, model, hidden, backend, dtype, options)
+        return resolve(task, model, hidden, backend, dtype, options, said)
     except ValueError as error:
         more = ""
         if "no such option" in str(error):
@@ -138,11 +208,8 @@ def _settings(
         raise ValueError(f"{model}: {error}{more}") from None
 
 
-def _size(model: str, value: Any) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError(f"--set {model}.hidden: expected int, got {value!r}") from None
+def _size(model: str, value: Any, said: str) -> int:
+    return parse(f"{said}{model}.hidden", value, int)
 
 
 def examine(settings: Settings) -> int:
@@ -176,12 +243,20 @@ def command_of(
     words = ["unitarygraph", "compare", task, "--models", ",".join(names), "--seeds", str(seeds)]
     sets = dict(assignments)
     for name in BUDGET:
-        if name in sets:
+        if sets.get(name) is not None:
             words += [f"--{name}", str(sets.pop(name))]
     words += ["--hidden", str(hidden)]
     words += ["--backend", backend] if backend != "numba" else []
     words += ["--dtype", dtype] if dtype != "float32" else []
     words += ["--jobs", str(jobs)] if jobs > 1 else []
     for key, value in sets.items():
-        words += ["--set", f"{key}={value}"]
+        words += ["--set", f"{key}={'none' if value is None else value}"]
     return shlex.join([*words, "--out", str(path)])
+
+
+def in_words(error: Exception) -> str:
+    """Return an error's message in one line, with its type unless it is one for users."""
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, (ImportError, OSError, ValueError)) and text:
+        return text
+    return f"{type(error).__name__}: {text}"
