@@ -10,8 +10,7 @@ from pytensor.gradient import verify_grad
 
 from unitarygraph import recurrence
 from unitarygraph.nn import ACTIVATIONS
-from unitarygraph.ops.activations import MODRELU_VARIANTS, activate
-from unitarygraph.ops.recurrence_numpy import KERNEL_ACTIVATIONS
+from unitarygraph.ops.activations import MODRELU_VARIANTS, RECURRENT, activate
 from unitarygraph.stacked import from_complex, to_complex
 
 pytestmark = [
@@ -195,7 +194,7 @@ def test_the_tables_cover_all_and_the_one_op_refuses_the_others():
     assert {dict(o).get("variant", "root") for name, o in COMPLEX if name == "modrelu"} == set(
         MODRELU_VARIANTS
     )
-    assert set(KERNEL_ACTIVATIONS) < set(ACTIVATIONS)
+    assert set(RECURRENT) < set(ACTIVATIONS)
     drive, W, h0 = np.ones((5, 3, 4)), np.eye(4), np.zeros((3, 4))
     with pytest.raises(ValueError, match=r"one of modrelu, .*, got 'hirose'"):
         recurrence(drive, W, h0, activation="hirose")

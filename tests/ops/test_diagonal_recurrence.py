@@ -8,8 +8,7 @@ from backend_modes import PACKAGES, THIRD_PARTY, the_mode
 from oracles import assert_tangents, tolerance
 from pytensor.gradient import pushforward, verify_grad
 
-from unitarygraph.ops.diagonal_overlap import DiagonalOverlap
-from unitarygraph.ops.diagonal_recurrence import DiagonalRecurrence, diagonal_recurrence
+from unitarygraph.ops.recurrence import DiagonalOverlap, DiagonalRecurrence, diagonal_recurrence
 from unitarygraph.stacked import from_complex, to_complex
 
 pytestmark = [pytest.mark.filterwarnings(line) for line in THIRD_PARTY]

@@ -8,9 +8,8 @@ from pytensor.compile.mode import Mode
 from pytensor.gradient import pullback, pushforward, verify_grad
 
 import unitarygraph  # noqa: F401  (registers the kernels)
-from unitarygraph.ops.recurrence import Recurrence, recurrence
-from unitarygraph.ops.recurrence_grad import RecurrenceGrad
-from unitarygraph.ops.recurrence_scan import recurrence_scan
+from unitarygraph.ops.recurrence import Recurrence, RecurrenceGrad, recurrence, reference
+from unitarygraph.ops.recurrence.scan import recurrence_scan
 
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 PYTHON = Mode(linker="py", optimizer="fast_compile")
@@ -208,9 +207,45 @@ def test_gradient_of_the_last_state_needs_no_cotangents_of_all():
     assert bar.owner.inputs[7].type.shape == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    "sizes", [(37, 3, 4), (17, 2, 3), (1, 1, 1), (0, 3, 4), (3, 0, 4), (3, 2, 0)], ids=str
+)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("field", FIELDS)
+def test_compiled_loops_agree_with_the_loop_in_numpy(field, activation, sizes):
+    T, B, n = sizes
+    drive, W, h0, bias = values(field, *sizes)
+    biased = activation == "modrelu"
+    rng = np.random.default_rng(11)
+    states_bar, last_bar = rng.normal(size=drive.shape), rng.normal(size=h0.shape)
+    for mask, bars in [
+        (None, (states_bar, last_bar)),
+        (a_mask(T, B), (states_bar, last_bar)),
+        (a_mask(T, B), (states_bar, None)),
+        (None, (None, last_bar)),
+        (None, (None, None)),
+    ]:
+        masked = mask is not None
+        states, m = reference.forward(drive, W, h0, bias, mask, activation)
+        bias_bar = np.empty(n if biased else 0)
+        results = [np.empty_like(states), np.empty_like(h0), np.empty_like(m)]
+        op = Recurrence(field, activation, masked)
+        op.run([drive, W, h0, bias, mask], results)
+        agree(results[:2], [states, states[-1] if T else h0])
+        # Where the mask is 0 nobody reads them.
+        read = mask if masked and m.size else slice(None)
+        agree([results[2][read]], [m[read]])
+        given = W, h0, bias, mask, states, m, *bars
+        wanted = reference.backward(*given, activation)
+        results = [*map(np.empty_like, wanted[:3]), bias_bar]
+        op = RecurrenceGrad(field, activation, masked, *(bar is not None for bar in bars))
+        op.run([drive, *given], results)
+        agree(results[: 3 + biased], wanted[: 3 + biased])
+
+
 @pytest.fixture(scope="module", params=FIELDS)
 def numba_case(request):
-    """Kernels of the modReLU with mask, all outputs and gradients, and the same in Python."""
+    """The modReLU with mask, all outputs and gradients: in numba's mode, and in Python's."""
     field = request.param
     v = variables(field)
     mask = pt.matrix("mask", dtype="bool")
@@ -227,7 +262,7 @@ def numba_case(request):
 @pytest.mark.parametrize(
     "sizes", [(37, 3, 4), (17, 2, 3), (1, 1, 1), (0, 3, 4), (3, 0, 4), (3, 2, 0)], ids=str
 )
-def test_kernel_agrees_with_numpy(numba_case, sizes, monkeypatch):
+def test_every_mode_runs_the_same_kernel(numba_case, sizes, monkeypatch):
     field, fast, slow = numba_case
     T, B, _ = sizes
     given = values(field, *sizes)
@@ -236,13 +271,31 @@ def test_kernel_agrees_with_numpy(numba_case, sizes, monkeypatch):
     for op in (Recurrence, RecurrenceGrad):
         monkeypatch.setattr(op, "perform", None)
     results = fast(*case)
+    for got, want in zip(results[:2], expected[:2], strict=True):
+        np.testing.assert_array_equal(got, want)
     agree(results, expected)
     if T == 0:
         np.testing.assert_array_equal(results[1], given[2])
 
 
+@pytest.mark.parametrize("field", FIELDS)
+def test_gradients_of_all_modes_are_the_same_to_the_last_bit(field):
+    given = values(field, T=9, dtype="float32")
+    v, c = variables(field, "float32"), np.float32(0.5)
+    states = recurrence(*v)
+    # The cotangent is the states': nothing between that modes compute each in its way.
+    outputs = [states, *pullback([states], v, [states * c])]
+    results = [
+        pytensor.function(v, outputs, mode=mode)(*given)
+        for mode in (PYTHON, "FAST_COMPILE", Mode(linker="vm", optimizer="fast_run"), "NUMBA")
+    ]
+    for other in results[1:]:
+        for got, want in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
 def test_rows_may_be_divided_over_threads(numba_case, monkeypatch):
-    threads = pytest.importorskip("unitarygraph.link.numba.threads")
+    threads = pytest.importorskip("unitarygraph.kernels.threads")
     field, fast, slow = numba_case
     given = values(field, T=6, B=35, n=5)
     case = [*given, a_mask(6, 35), np.random.default_rng(10).normal(size=given[0].shape)]
@@ -267,7 +320,7 @@ class Controller:
 
 def test_threads_are_those_allowed(monkeypatch):
     numba = pytest.importorskip("numba")
-    threads = pytest.importorskip("unitarygraph.link.numba.threads")
+    threads = pytest.importorskip("unitarygraph.kernels.threads")
     before = numba.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     try:

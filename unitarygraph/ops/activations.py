@@ -4,6 +4,9 @@ Complex z is stacked ``(..., 2, B, n)``, real z ``(..., n)``; the result has z's
 are called ``f(z, field=...)``, modReLU with its bias.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
@@ -132,6 +135,72 @@ ACTIVATIONS = {
     "hirose": hirose,
     "tanh": tanh,
     "identity": identity,
+}
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What the recurrence computes with, of one activation, in each of its forms.
+
+    Of real numbers, or of real and imaginary parts apart; the modReLU of complex numbers is written
+    where it is computed. A cotangent of z is a function of h = f(z): z is not stored.
+    """
+
+    #: f(z), whole arrays of a namespace: ``(xp, z, bias)``
+    value: Callable
+    #: cotangent of z: ``(xp, h, h_bar)``
+    slope: Callable
+    #: f(z), one entry in compiled loops: ``(z, bias, zero, constant)``, the last two in z's dtype
+    entry: Callable
+    #: cotangent of z: ``(h, h_bar, zero, constant)``
+    entry_slope: Callable
+    #: the number that entries are computed with
+    constant: float = 1.0
+    #: whether there is a bias within
+    biased: bool = False
+
+
+# Comparisons of entries are written so that NaN takes the branch that keeps it.
+def _modrelu_entry(z, bias, zero, constant):
+    a = abs(z) + bias
+    a = zero if a <= zero or z == zero else a
+    return -a if z < zero else a
+
+
+#: the activations that `unitarygraph.recurrence` has; `ACTIVATIONS` has more, for loops of their own
+RECURRENT = {
+    "modrelu": Activation(
+        value=lambda xp, z, bias: xp.sign(z) * xp.maximum(xp.abs(z) + bias, xp.zeros_like(z)),
+        slope=lambda xp, h, h_bar: xp.where(h == 0, xp.zeros_like(h_bar), h_bar),
+        entry=_modrelu_entry,
+        entry_slope=lambda h, h_bar, zero, constant: zero if h == zero else h_bar,
+        biased=True,
+    ),
+    "relu": Activation(
+        value=lambda xp, z, bias: xp.where(z <= 0, xp.zeros_like(z), z),
+        slope=lambda xp, h, h_bar: xp.where(h > 0, h_bar, h * 0),
+        entry=lambda z, bias, zero, constant: zero if z <= zero else z,
+        entry_slope=lambda h, h_bar, zero, constant: zero if h <= zero else h_bar,
+    ),
+    "leaky_relu": Activation(
+        value=lambda xp, z, bias: xp.where(z > 0, z, LEAKY_SLOPE * z),
+        slope=lambda xp, h, h_bar: xp.where(h > 0, h_bar, LEAKY_SLOPE * h_bar),
+        entry=lambda z, bias, zero, constant: z if z > zero else constant * z,
+        entry_slope=lambda h, h_bar, zero, constant: h_bar if h > zero else constant * h_bar,
+        constant=LEAKY_SLOPE,
+    ),
+    "tanh": Activation(
+        value=lambda xp, z, bias: xp.tanh(z),
+        slope=lambda xp, h, h_bar: (1 - h * h) * h_bar,
+        entry=lambda z, bias, zero, constant: np.tanh(z),
+        entry_slope=lambda h, h_bar, zero, constant: (constant - h * h) * h_bar,
+    ),
+    "identity": Activation(
+        value=lambda xp, z, bias: z,
+        slope=lambda xp, h, h_bar: h_bar,
+        entry=lambda z, bias, zero, constant: z,
+        entry_slope=lambda h, h_bar, zero, constant: h_bar,
+    ),
 }
 
 

@@ -5,10 +5,9 @@ import pytensor.tensor as pt
 from pytensor.gradient import pullback, pushforward
 
 from unitarygraph.core.matrix_op import MatrixOp
-from unitarygraph.core.tangents import is_connected
-from unitarygraph.ops.recurrence_grad import apart, cast_like
-from unitarygraph.ops.rotations_graph import rotations_grad_graph, rotations_graph
-from unitarygraph.ops.rotations_numpy import rotate, rotate_back
+from unitarygraph.core.tangents import in_dtype_of, is_connected, on_views
+from unitarygraph.ops.rotations.graph import rotations_grad_graph, rotations_graph
+from unitarygraph.ops.rotations.reference import rotate, rotate_back
 
 STYLES = ("tunable", "fft")
 
@@ -58,7 +57,7 @@ class Rotations(RotationsOp):
     def pullback(self, inputs, outputs, cotangents):
         """The layers backward, from the result: `RotationsGrad`."""
         _, *angles = inputs
-        y_bar = cast_like(cotangents[0], outputs[0])
+        y_bar = in_dtype_of(outputs[0], cotangents[0])
         return RotationsGrad(self.field, self.style)(outputs[0], y_bar, *angles, return_list=True)
 
     def pushforward(self, inputs, outputs, tangents):
@@ -111,7 +110,9 @@ class RotationsGrad(RotationsOp):
                 disconnected_inputs="ignore",
             )
 
-        return apart(bars, [*inputs, *(cast_like(cotangents[k], outputs[k]) for k in connected)])
+        return on_views(
+            bars, [*inputs, *(in_dtype_of(outputs[k], cotangents[k]) for k in connected)]
+        )
 
     def pushforward(self, inputs, outputs, tangents):
         """Pushforward of the graph of all layers."""
@@ -131,7 +132,7 @@ def pushforward_of(graph, inputs, tangents):
             disconnected_outputs="ignore",
         )
 
-    return apart(dots, [*inputs, *(cast_like(tangents[k], inputs[k]) for k in moving)])
+    return on_views(dots, [*inputs, *(in_dtype_of(inputs[k], tangents[k]) for k in moving)])
 
 
 def rotations(h, theta, phi=None, style="tunable"):

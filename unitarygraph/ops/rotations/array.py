@@ -1,4 +1,4 @@
-"""Layers of Givens rotations, in the halves of `unitarygraph.ops.rotations_numpy`."""
+"""Layers of Givens rotations, in the halves of `unitarygraph.ops.rotations.reference`."""
 
 
 def rotations(xp, op, h, theta, phi=None):
