@@ -7,7 +7,7 @@ import pytest
 from pytensor.compile.mode import Mode
 from pytensor.gradient import pullback, pushforward, verify_grad
 
-import unitarygraph  # noqa: F401  (registers the kernels)
+import unitarygraph as ug
 from unitarygraph.ops.recurrence import Recurrence, RecurrenceGrad, recurrence, reference
 from unitarygraph.ops.recurrence.scan import recurrence_scan
 
@@ -446,7 +446,12 @@ def test_shapes_are_inferred_without_running_the_op():
         ({"mask": np.ones((3, 5))}, ValueError, "mask must be"),
         ({"W": np.ones((4, 4), "float32")}, TypeError, "must have one dtype"),
         ({"drive": np.ones((5, 3, 4), int)}, TypeError, "must have one dtype"),
-        ({"h0": np.ones((3, 4), complex)}, TypeError, "must have one dtype"),
+        (
+            {"h0": np.ones((3, 4), complex)},
+            ValueError,
+            "h0 is complex, so W must be, got a real one",
+        ),
+        ({"bias": np.ones(4, complex)}, TypeError, "bias must be real"),
     ],
 )
 def test_wrong_inputs_when_the_graph_is_built(change, error, message):
@@ -484,3 +489,59 @@ def test_arrays_are_reused_and_the_users_left_alone(field):
             np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
     for value, copy in zip(values, kept, strict=True):
         np.testing.assert_array_equal(value, copy)
+
+
+def complex_loop(drive, W, h0, bias):
+    """The modReLU's recurrence on NumPy complex arrays."""
+    h, states = h0, []
+    for drive_t in drive:
+        z = h @ W + drive_t
+        m = np.sqrt(abs(z) ** 2 + 1e-5)
+        h = z * np.maximum(m + bias, 0) / m
+        states.append(h)
+    return np.array(states)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_variables_and_arrays(dtype):
+    drive, W, h0, bias = (
+        ug.stacked.to_complex(a).astype(dtype) if a.ndim > 1 else a.astype(dtype).real
+        for a in values("complex")
+    )
+    v = [
+        ug.matrix(k, shape=a.shape, dtype=dtype)
+        for k, a in zip(NAMES, (drive, W, h0), strict=False)
+    ]
+    wanted = complex_loop(drive, W, h0, bias)
+    states = ug.recurrence(*v, bias)
+    last = ug.recurrence(*v, bias, states="last")
+    assert states.complex_shape == wanted.shape
+    assert states.complex_dtype == last.complex_dtype == dtype
+    weight = ug.as_complex(np.conj(wanted))
+    loss = (weight * states).real.sum()
+    slope = ug.grad(loss, v[1])
+    f = ug.function(v, [states, last, slope, loss], mode="FAST_COMPILE")
+    got, end, slope, _ = f(drive, W, h0)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=300 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(end, got[-1])
+    if dtype == "complex128":
+        direction = 1e-6 * (np.arange(16).reshape(4, 4) - 7j)
+        rise = f(drive, W + direction, h0)[3] - f(drive, W - direction, h0)[3]
+        np.testing.assert_allclose(np.vdot(slope, direction).real, rise / 2, rtol=1e-7)
+
+
+@pytest.mark.parametrize("which", range(3), ids=NAMES[:3])
+def test_plain_gives_plain_and_one_complex_argument_gives_complex(which):
+    *given, bias = values("complex")
+    plain = ug.recurrence(*given, bias)
+    assert not isinstance(plain, ug.ComplexVariable)
+    given[which] = ug.stacked.to_complex(given[which])
+    marked = ug.recurrence(*given, bias)
+    assert isinstance(marked, ug.ComplexVariable)
+    np.testing.assert_array_equal(*(x.eval(mode="FAST_COMPILE") for x in (plain, marked.stacked)))
+
+
+def test_a_complex_drive_asks_for_a_complex_matrix():
+    drive, W, h0, _ = values("real")
+    with pytest.raises(ValueError, match=r"drive is complex, so W must be.*unitarygraph.complex"):
+        ug.recurrence(drive.astype(complex), W, h0, activation="tanh")

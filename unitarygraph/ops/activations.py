@@ -1,15 +1,21 @@
 """Nonlinearities of the unitary-RNN lineage, as symbolic graphs on stacked complex and real tensors.
 
 Complex z is stacked ``(..., 2, B, n)``, real z ``(..., n)``; the result has z's shape and dtype. All
-are called ``f(z, field=...)``, modReLU with its bias.
+are called ``f(z, field=...)``, modReLU with its bias. A complex variable or NumPy complex array z, of
+any number of axes, is in the complex field and gives a complex variable.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
+
+from unitarygraph.stacked.operands import storage
+from unitarygraph.stacked.variables import is_complex, mark
 
 MODRELU_EPS = 1e-5
 # max(x / 10, x), as in the oRNN
@@ -25,6 +31,27 @@ MODRELU_VARIANTS = {
 }
 
 
+def takes_complex(activation):
+    """A function of stored tensors that takes complex variables and arrays as well."""
+
+    @wraps(activation)
+    def taking_complex(z, *args, **options):
+        if not is_complex(z):
+            return activation(z, *args, **options)
+        given = signature(activation).bind(z, *args, **options).arguments
+        if given.get("field", "complex") == "real":
+            raise ValueError(f"{activation.__name__}: z is complex, got field='real'")
+        stored = pt.as_tensor_variable(storage(z))
+        # Numbers and vectors are matrices of one row: the planes stand before two axes.
+        missing = max(0, 3 - stored.type.ndim)
+        axes = tuple(range(1, 1 + missing))
+        y = activation(pt.expand_dims(stored, axes), *args, **options)
+        return mark(y.squeeze(axis=axes) if axes else y)
+
+    return taking_complex
+
+
+@takes_complex
 def modrelu(z, bias, field="complex", variant="root"):
     r"""ReLU of the modulus, the phase untouched.
 
@@ -56,17 +83,20 @@ def modrelu(z, bias, field="complex", variant="root"):
     return z * (pt.maximum(m + bias, 0) / (m + beside if beside else m))
 
 
+@takes_complex
 def relu(z, field="complex"):
     """``max(z, 0)``; a stacked complex tensor is split into its real and imaginary part."""
     return pt.maximum(z, 0)
 
 
+@takes_complex
 def crelu(z, field="complex"):
     """ReLU of real and imaginary part apart (Trabelsi et al., 2018): `relu` of a complex z."""
     _only_complex("crelu", field)
     return relu(z)
 
 
+@takes_complex
 def leaky_relu(z, field="complex", slope=LEAKY_SLOPE):
     """``z`` where z > 0, else ``slope z``; real and imaginary part apart (Maas et al., 2013).
 
@@ -75,16 +105,19 @@ def leaky_relu(z, field="complex", slope=LEAKY_SLOPE):
     return pt.switch(_fixed(z) <= 0, np.asarray(slope, z.type.dtype) * z, z)
 
 
+@takes_complex
 def tanh(z, field="complex"):
     """Hyperbolic tangent; a stacked complex tensor is split into its real and imaginary part."""
     return pt.tanh(z)
 
 
+@takes_complex
 def identity(z, field="complex"):
     """``z`` itself: the linear recurrence."""
     return z
 
 
+@takes_complex
 def zrelu(z, field="complex"):
     """``z`` where real and imaginary part are both at least 0, else 0 (Guberman, 2016)."""
     _only_complex("zrelu", field)
@@ -92,6 +125,7 @@ def zrelu(z, field="complex"):
     return pt.switch(inside, z, pt.zeros_like(z))
 
 
+@takes_complex
 def cardioid(z, field="complex"):
     r""":math:`z\,(1 + \cos\arg z)/2`: ReLU on the real line, the phase untouched.
 
@@ -106,6 +140,7 @@ def cardioid(z, field="complex"):
     return z * (half * (1 + cosine))
 
 
+@takes_complex
 def hirose(z, field="complex", m=1.0):
     r""":math:`\tanh(|z|/m^2)\,e^{i \arg z}`; in the real field :math:`\tanh(z/m^2)`.
 

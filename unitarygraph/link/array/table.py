@@ -45,7 +45,7 @@ from unitarygraph.ops.positive import (
 )
 from unitarygraph.ops.qr import QR, LowerHermitian
 from unitarygraph.ops.rotations import Rotations, RotationsGrad
-from unitarygraph.ops.rotations.array import rotations, rotations_grad
+from unitarygraph.ops.rotations.array import rotations_array, rotations_grad_array
 from unitarygraph.ops.stiefel_log import StiefelLog
 from unitarygraph.ops.upper import UpperPart
 from unitarygraph.stacked.ops import HConj, MatMul, Modulus, Norm, Quotient, Solve
@@ -83,8 +83,8 @@ KERNELS: dict[type[MatrixOp], Callable[..., Any] | str] = {
     PositiveRoot: positive.positive_root,
     QR: qr.qr,
     LowerHermitian: qr.lower_hermitian,
-    Rotations: rotations,
-    RotationsGrad: rotations_grad,
+    Rotations: rotations_array,
+    RotationsGrad: rotations_grad_array,
     StiefelLog: "the logarithm of Stiefel manifolds is an iteration on values, of unknown length",
     UpperPart: upper.upper_part,
 }

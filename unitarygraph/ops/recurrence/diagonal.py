@@ -16,6 +16,8 @@ from unitarygraph.core.tangents import (
 from unitarygraph.ops.recurrence.base import StepsOp
 from unitarygraph.ops.recurrence.diagonal_overlap import DiagonalOverlap, states_before
 from unitarygraph.stacked.functions import conj, mul
+from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.variables import is_complex, mark
 
 
 def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
@@ -31,9 +33,11 @@ def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
     result       ``(T, 2, B, n)``
     ===========  ==================
 
-    One dtype for all, float32 or float64, is the result's. O(T B n): each number is read and written
-    once by the CPU's kernel; JAX and PyTorch run a parallel scan of logarithmic depth on
-    accelerators (Blelloch, 1990), as the recurrence is linear.
+    The result is a complex variable if drive, eigenvalues or h0 is one or a NumPy complex array, else the
+    plain tensor. One dtype for all, float32 or float64 (complex64, complex128), is the result's.
+
+    O(T B n): each number is read and written once by the CPU's kernel; JAX and PyTorch run a parallel
+    scan of logarithmic depth on accelerators (Blelloch, 1990), as the recurrence is linear.
 
     Parameters
     ----------
@@ -51,14 +55,17 @@ def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
     ValueError
         For shapes that disagree; when the graph is built if they are known then, else at run time.
     TypeError
-        For dtypes that are mixed or not floating point.
+        For dtypes that are mixed or not floating point, and for a complex mask.
 
     Notes
     -----
     Gradients of any order: that of drive is the same recurrence in reversed time with the conjugate
     eigenvalues.
     """
-    drive, eigenvalues = pt.as_tensor_variable(drive), pt.as_tensor_variable(eigenvalues)
+    require_real("diagonal_recurrence", mask=mask)
+    marked = any(map(is_complex, (drive, eigenvalues, h0)))
+    drive, eigenvalues = (pt.as_tensor_variable(storage(x)) for x in (drive, eigenvalues))
+    h0 = storage(h0)
     if h0 is None:
         if drive.type.ndim != 4:
             raise ValueError(
@@ -69,11 +76,15 @@ def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
         )
         h0 = pt.zeros((2, B, n), dtype=drive.type.dtype)
     if mask is None:
-        return DiagonalRecurrence(False, reverse)(drive, eigenvalues, h0, empty_constant(2, "bool"))
-    mask = pt.neq(mask, 0)
-    recurrence = DiagonalRecurrence(True, reverse)
-    recurrence.make_node(drive, eigenvalues, h0, mask)  # refuses wrong shapes by their names
-    return recurrence(pt.switch(mask[:, None, :, None], drive, 0), eigenvalues, h0, mask)
+        mask = empty_constant(2, "bool")
+        states = DiagonalRecurrence(False, reverse)(drive, eigenvalues, h0, mask)
+    else:
+        mask = pt.neq(mask, 0)
+        recurrence = DiagonalRecurrence(True, reverse)
+        recurrence.make_node(drive, eigenvalues, h0, mask)  # refuses wrong shapes by their names
+        drive = pt.switch(mask[:, None, :, None], drive, 0)
+        states = recurrence(drive, eigenvalues, h0, mask)
+    return mark(states) if marked else states
 
 
 class DiagonalRecurrence(StepsOp):

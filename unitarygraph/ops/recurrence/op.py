@@ -4,12 +4,15 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type, pushforward
 from pytensor.graph.basic import Apply
 
+from unitarygraph.core.layout import plain
 from unitarygraph.core.tangents import empty_constant, in_dtype_of, is_connected, on_views
 from unitarygraph.ops.activations import RECURRENT
 from unitarygraph.ops.recurrence.array import forward
 from unitarygraph.ops.recurrence.base import MatrixStepsOp
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
 from unitarygraph.ops.recurrence.scan import recurrence_scan
+from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.variables import is_complex, mark
 
 NAMES = ("drive", "W", "h0", "bias", "mask")
 STATES = {"all": 0, "last": 1}
@@ -29,7 +32,9 @@ def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states=
     result    ``(T, 2, B, n)``    ``(T, B, n)``, or without T for ``states="last"``
     ========  ==================  ===============
 
-    W decides the field: three axes, complex. One dtype for all, float32 or float64, is the result's.
+    W decides the field: a complex variable or NumPy array, or three axes. The result is a complex
+    variable if drive, W or h0 is one or a NumPy complex array, else the plain tensor. One dtype for all,
+    float32 or float64 (complex64, complex128), is the result's.
 
     Parameters
     ----------
@@ -48,10 +53,11 @@ def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states=
     Raises
     ------
     ValueError
-        For an unknown name, a bias with no use, modReLU without one, or shapes that disagree; when
-        the graph is built if the shapes are known then, else at run time.
+        For an unknown name, a bias with no use, modReLU without one, a complex drive or h0 where W
+        is real, or shapes that disagree; when the graph is built if the shapes are known then, else at
+        run time.
     TypeError
-        For dtypes that are mixed or not floating point.
+        For dtypes that are mixed or not floating point, and for a complex bias.
 
     Notes
     -----
@@ -70,17 +76,26 @@ def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states=
             if bias is None
             else f"recurrence: bias is the modReLU's; for {activation!r} add it to drive"
         )
-    drive = pt.as_tensor_variable(drive)
+    require_real("recurrence", bias=bias, mask=mask)
+    complex_names = [
+        name for name, x in {"drive": drive, "W": W, "h0": h0}.items() if is_complex(x)
+    ]
+    drive, W, h0 = (pt.as_tensor_variable(storage(x)) for x in (drive, W, h0))
     bias = empty_constant(1, drive.type.dtype) if bias is None else bias
     masked = mask is not None
     mask = pt.neq(mask, 0) if masked else empty_constant(2, "bool")
-    W = pt.as_tensor_variable(W)
     if W.type.ndim not in (2, 3):
         raise ValueError(
             f"recurrence: W must be (2, n, n) or, real, (n, n), got shape {W.type.shape}"
         )
     field = "complex" if W.type.ndim == 3 else "real"
-    return Recurrence(field, activation, masked)(drive, W, h0, bias, mask)[STATES[states]]
+    if complex_names and field == "real":
+        raise ValueError(
+            f"recurrence: {complex_names[0]} is complex, so W must be, got a real one of shape "
+            f"{W.type.shape}: write unitarygraph.complex(W)"
+        )
+    found = Recurrence(field, activation, masked)(drive, W, h0, bias, mask)[STATES[states]]
+    return mark(found) if complex_names else found
 
 
 class Recurrence(MatrixStepsOp):
@@ -102,7 +117,7 @@ class Recurrence(MatrixStepsOp):
             self.destroy_map = {0: [0]}
 
     def make_node(self, *inputs):
-        inputs = [pt.as_tensor_variable(v) for v in inputs]
+        inputs = [pt.as_tensor_variable(plain(v)) for v in inputs]
         self._check_dtypes({k: v.type.dtype for k, v in zip(NAMES, inputs, strict=True)})
         sizes = self.sizes([v.type.shape for v in inputs])
         outputs = [

@@ -6,8 +6,11 @@ from pytensor.gradient import pullback, pushforward
 
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import in_dtype_of, is_connected, on_views
+from unitarygraph.ops.rotations.array import rotations_array, rotations_grad_array
 from unitarygraph.ops.rotations.graph import rotations_grad_graph, rotations_graph
 from unitarygraph.ops.rotations.reference import rotate, rotate_back
+from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.variables import is_complex, mark
 
 STYLES = ("tunable", "fft")
 
@@ -17,6 +20,7 @@ class RotationsOp(MatrixOp):
 
     __props__ = ("field", "style")
     title = "rotations"
+    entrywise = True
 
     def __init__(self, field="complex", style="tunable"):
         if style not in STYLES:
@@ -48,6 +52,9 @@ class Rotations(RotationsOp):
     @property
     def signature(self):
         return f"F(b,n){',R(l,p)' * self.angles}->F(b,n)"
+
+    def array(self, xp, h, theta, phi=None):
+        return rotations_array(xp, self, h, theta, phi)
 
     def compute(self, inputs, outputs):
         h, *angles = inputs
@@ -84,6 +91,9 @@ class RotationsGrad(RotationsOp):
     def signature(self):
         angles = ",R(l,p)" * self.angles
         return f"F(b,n),F(b,n){angles}->F(b,n){angles}"
+
+    def array(self, xp, y, y_bar, theta, phi=None):
+        return rotations_grad_array(xp, self, y, y_bar, theta, phi)
 
     def compute(self, inputs, outputs):
         y, y_bar, *angles = inputs
@@ -151,6 +161,9 @@ def rotations(h, theta, phi=None, style="tunable"):
     result    as h                   as h
     ========  =====================  ================
 
+    A complex variable or NumPy array h gives a complex variable; without phi the real rotations then turn
+    both its parts. Angles are real.
+
     ``style="tunable"``: layers alternate between the pairs (0,1), (2,3), ... and (1,2), (3,4), ...; a
     coordinate without partner stays, and an angle without pair (the last of each second layer of an
     even n) is not read. ``style="fft"``: layer l pairs coordinates at distance n / 2^l; n = 2^L.
@@ -161,6 +174,12 @@ def rotations(h, theta, phi=None, style="tunable"):
     shapes, TypeError for dtypes. Source: Jing et al. (2017), "Tunable efficient unitary neural
     networks (EUNN)".
     """
+    require_real("rotations", theta=theta, phi=phi)
     field = "real" if phi is None else "complex"
+    stored, theta = pt.as_tensor_variable(storage(h)), pt.as_tensor_variable(theta)
+    if is_complex(h) and phi is None:
+        # The planes are two rows of a batch.
+        theta = theta[..., None, :, :]
     angles = [theta] if phi is None else [theta, phi]
-    return Rotations(field, style)(pt.as_tensor_variable(h), *angles)
+    turned = Rotations(field, style)(stored, *angles)
+    return mark(turned) if is_complex(h) else turned
