@@ -18,7 +18,7 @@ def child(side, field):
     """Print the seconds from the end of the imports to the end of the first step."""
     import unitarygraph as ug
     from benchmarks import ours
-    from unitarygraph.ops.recurrence_scan import recurrence_scan
+    from unitarygraph.ops.recurrence.scan import recurrence_scan
 
     unroll = {"op": ug.recurrence, "scan": recurrence_scan}[side]
     start = time.perf_counter()

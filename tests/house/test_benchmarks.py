@@ -110,7 +110,7 @@ def test_a_peer_that_is_ourselves_is_found():
 
     import unitarygraph as ug
     from benchmarks import ours
-    from unitarygraph.ops.recurrence_scan import recurrence_scan
+    from unitarygraph.ops.recurrence.scan import recurrence_scan
 
     inputs = [pytensor.tensor.tensor(dtype="float64", shape=(None,) * k) for k in (3, 2, 2, 1)]
     made = {
@@ -131,7 +131,7 @@ def test_a_step_of_the_benchmark_unrolls_as_told(name, monkeypatch):
 
     import unitarygraph as ug
     from benchmarks import ours
-    from unitarygraph.ops.recurrence_scan import recurrence_scan
+    from unitarygraph.ops.recurrence.scan import recurrence_scan
 
     monkeypatch.setattr(pytensor.config, "floatX", "float32")
     unroll = {"recurrence": ug.recurrence, "recurrence_scan": recurrence_scan}[name]

@@ -278,13 +278,12 @@ def without_kernel(ops, mode):
     """Those Ops that a backend cannot run and that do not say why."""
     dispatch = importlib.import_module(f"pytensor.link.{mode.lower()}.dispatch")
     funcify = getattr(dispatch, f"{mode.lower()}_funcify")
-    elsewhere = importlib.import_module("unitarygraph.link.evaluate").ELSEWHERE
     for op in ops:
         # a base of several is no Op by itself; PyTensor has kernels for all scalar Ops, by their names
         if op.__subclasses__() or issubclass(op, ScalarOp):
             continue
         if issubclass(op, MatrixOp):
-            has_kernel = op in elsewhere or op.no_array or op.array is not MatrixOp.array
+            has_kernel = op.no_array or op.array is not MatrixOp.array
         else:
             has_kernel = funcify.dispatch(op) is not funcify.dispatch(object)
         if not has_kernel:

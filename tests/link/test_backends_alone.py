@@ -79,13 +79,14 @@ def test_a_sum_that_ends_in_its_dtype_is_pytensors_own():
 def test_the_cache_knows_every_source_of_a_kernel(tmp_path):
     """Also those in rooms below the folders: numba would else run an old kernel from the disk."""
     pytest.importorskip("numba")
-    from unitarygraph.link.numba.cache import CACHE_VERSION, digest_of
+    from unitarygraph.kernels.version import source_digest
+    from unitarygraph.link.numba.cache import CACHE_VERSION, FOLDERS
 
     root = tmp_path / "unitarygraph"
     shutil.copytree(Path(unitarygraph.__file__).parent, root)
-    assert digest_of(root) == CACHE_VERSION
+    assert source_digest(*FOLDERS, root=root) == CACHE_VERSION
     for name in ("core/blas.py", "ops/qr.py", "ops/expm/taylor.py", "link/numba/matrix_op.py"):
-        before = digest_of(root)
+        before = source_digest(*FOLDERS, root=root)
         with (root / name).open("a") as file:
             file.write("# changed\n")
-        assert digest_of(root) != before, name
+        assert source_digest(*FOLDERS, root=root) != before, name

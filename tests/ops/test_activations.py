@@ -8,10 +8,10 @@ from backend_modes import THIRD_PARTY, the_mode
 from oracles import complex_normal
 from pytensor.gradient import verify_grad
 
+import unitarygraph as ug
 from unitarygraph import recurrence
 from unitarygraph.nn import ACTIVATIONS
-from unitarygraph.ops.activations import MODRELU_VARIANTS, activate
-from unitarygraph.ops.recurrence_numpy import KERNEL_ACTIVATIONS
+from unitarygraph.ops.activations import MODRELU_VARIANTS, RECURRENT, activate
 from unitarygraph.stacked import from_complex, to_complex
 
 pytestmark = [
@@ -195,7 +195,7 @@ def test_the_tables_cover_all_and_the_one_op_refuses_the_others():
     assert {dict(o).get("variant", "root") for name, o in COMPLEX if name == "modrelu"} == set(
         MODRELU_VARIANTS
     )
-    assert set(KERNEL_ACTIVATIONS) < set(ACTIVATIONS)
+    assert set(RECURRENT) < set(ACTIVATIONS)
     drive, W, h0 = np.ones((5, 3, 4)), np.eye(4), np.zeros((3, 4))
     with pytest.raises(ValueError, match=r"one of modrelu, .*, got 'hirose'"):
         recurrence(drive, W, h0, activation="hirose")
@@ -215,3 +215,31 @@ def test_the_tables_cover_all_and_the_one_op_refuses_the_others():
 def test_what_has_no_meaning_is_refused(name, options, message):
     with pytest.raises(ValueError, match=message):
         activate(name, pt.tensor(dtype="float64", shape=(3, 4)), pt.zeros(4), "real", **options)
+
+
+@pytest.mark.parametrize("ndim", range(4))
+def test_complex_variables_and_arrays(rng, ndim):
+    """Of any number of axes; the formulas are those of the tables above."""
+    z = complex_normal(rng, *(3, 5, 4)[3 - ndim :])
+    symbol = ug.ComplexVariable(pt.tensor(dtype="float64", shape=from_complex(z).shape).type, None)
+    values, wanted = [], []
+    for (name, options), formula in COMPLEX.items():
+        if name == "modrelu" and not ndim:
+            continue
+        bias = [pt.constant(BIAS)] if name == "modrelu" else []
+        for given in (symbol, z):
+            y = ACTIVATIONS[name](given, *bias, **dict(options))
+            assert isinstance(y, ug.ComplexVariable), name
+            assert y.complex_shape == z.shape
+            values.append(y)
+            wanted.append(formula(z))
+    slope = ug.grad(abs(ACTIVATIONS["cardioid"](symbol)).sum(), symbol)
+    *got, slope = ug.function([symbol], [*values, slope], mode="FAST_COMPILE")(z)
+    assert slope.shape == z.shape
+    for y, right in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(y, right, rtol=1e-12, atol=1e-14)
+
+
+def test_a_complex_variable_is_not_real():
+    with pytest.raises(ValueError, match="tanh: z is complex, got field='real'"):
+        activate("tanh", ug.matrix("z", shape=(2, 2)), field="real")

@@ -8,8 +8,8 @@ from backend_modes import PACKAGES, THIRD_PARTY, the_mode
 from oracles import assert_tangents, tolerance
 from pytensor.gradient import pushforward, verify_grad
 
-from unitarygraph.ops.diagonal_overlap import DiagonalOverlap
-from unitarygraph.ops.diagonal_recurrence import DiagonalRecurrence, diagonal_recurrence
+import unitarygraph as ug
+from unitarygraph.ops.recurrence import DiagonalOverlap, DiagonalRecurrence, diagonal_recurrence
 from unitarygraph.stacked import from_complex, to_complex
 
 pytestmark = [pytest.mark.filterwarnings(line) for line in THIRD_PARTY]
@@ -233,3 +233,26 @@ def test_shapes_are_inferred_without_running_the_op():
     drive = pt.tensor4("drive")
     f = pytensor.function([drive], diagonal_recurrence(drive, np.ones((2, 4), drive.dtype)).shape)
     assert not any(isinstance(n.op, DiagonalRecurrence) for n in f.maker.fgraph.apply_nodes)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_complex_variables_and_arrays(masked):
+    drive, eigenvalues, h0, mask = values()
+    keep = mask if masked else None
+    wanted = to_complex(loop(drive, eigenvalues, h0, keep))
+    d, e, h = map(to_complex, (drive, eigenvalues, h0))
+    for given in (
+        (drive, e, h0),
+        (ug.as_complex(drive), eigenvalues, h0),
+        (drive, eigenvalues, h),
+        (d, e, h),
+    ):
+        states = ug.diagonal_recurrence(*given, keep)
+        assert isinstance(states, ug.ComplexVariable)
+        assert states.complex_shape == wanted.shape
+        got = ug.function([], states, mode="FAST_COMPILE")()
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-14)
+    plain = ug.diagonal_recurrence(drive, eigenvalues, h0, keep)
+    assert not isinstance(plain, ug.ComplexVariable)
+    with pytest.raises(TypeError, match="diagonal_recurrence: mask must be real"):
+        ug.diagonal_recurrence(d, e, h, mask.astype(complex))

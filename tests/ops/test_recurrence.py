@@ -7,10 +7,9 @@ import pytest
 from pytensor.compile.mode import Mode
 from pytensor.gradient import pullback, pushforward, verify_grad
 
-import unitarygraph  # noqa: F401  (registers the kernels)
-from unitarygraph.ops.recurrence import Recurrence, recurrence
-from unitarygraph.ops.recurrence_grad import RecurrenceGrad
-from unitarygraph.ops.recurrence_scan import recurrence_scan
+import unitarygraph as ug
+from unitarygraph.ops.recurrence import Recurrence, RecurrenceGrad, recurrence, reference
+from unitarygraph.ops.recurrence.scan import recurrence_scan
 
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 PYTHON = Mode(linker="py", optimizer="fast_compile")
@@ -208,9 +207,45 @@ def test_gradient_of_the_last_state_needs_no_cotangents_of_all():
     assert bar.owner.inputs[7].type.shape == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    "sizes", [(37, 3, 4), (17, 2, 3), (1, 1, 1), (0, 3, 4), (3, 0, 4), (3, 2, 0)], ids=str
+)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("field", FIELDS)
+def test_compiled_loops_agree_with_the_loop_in_numpy(field, activation, sizes):
+    T, B, n = sizes
+    drive, W, h0, bias = values(field, *sizes)
+    biased = activation == "modrelu"
+    rng = np.random.default_rng(11)
+    states_bar, last_bar = rng.normal(size=drive.shape), rng.normal(size=h0.shape)
+    for mask, bars in [
+        (None, (states_bar, last_bar)),
+        (a_mask(T, B), (states_bar, last_bar)),
+        (a_mask(T, B), (states_bar, None)),
+        (None, (None, last_bar)),
+        (None, (None, None)),
+    ]:
+        masked = mask is not None
+        states, m = reference.forward(drive, W, h0, bias, mask, activation)
+        bias_bar = np.empty(n if biased else 0)
+        results = [np.empty_like(states), np.empty_like(h0), np.empty_like(m)]
+        op = Recurrence(field, activation, masked)
+        op.run([drive, W, h0, bias, mask], results)
+        agree(results[:2], [states, states[-1] if T else h0])
+        # Where the mask is 0 nobody reads them.
+        read = mask if masked and m.size else slice(None)
+        agree([results[2][read]], [m[read]])
+        given = W, h0, bias, mask, states, m, *bars
+        wanted = reference.backward(*given, activation)
+        results = [*map(np.empty_like, wanted[:3]), bias_bar]
+        op = RecurrenceGrad(field, activation, masked, *(bar is not None for bar in bars))
+        op.run([drive, *given], results)
+        agree(results[: 3 + biased], wanted[: 3 + biased])
+
+
 @pytest.fixture(scope="module", params=FIELDS)
 def numba_case(request):
-    """Kernels of the modReLU with mask, all outputs and gradients, and the same in Python."""
+    """The modReLU with mask, all outputs and gradients: in numba's mode, and in Python's."""
     field = request.param
     v = variables(field)
     mask = pt.matrix("mask", dtype="bool")
@@ -227,7 +262,7 @@ def numba_case(request):
 @pytest.mark.parametrize(
     "sizes", [(37, 3, 4), (17, 2, 3), (1, 1, 1), (0, 3, 4), (3, 0, 4), (3, 2, 0)], ids=str
 )
-def test_kernel_agrees_with_numpy(numba_case, sizes, monkeypatch):
+def test_every_mode_runs_the_same_kernel(numba_case, sizes, monkeypatch):
     field, fast, slow = numba_case
     T, B, _ = sizes
     given = values(field, *sizes)
@@ -236,13 +271,31 @@ def test_kernel_agrees_with_numpy(numba_case, sizes, monkeypatch):
     for op in (Recurrence, RecurrenceGrad):
         monkeypatch.setattr(op, "perform", None)
     results = fast(*case)
+    for got, want in zip(results[:2], expected[:2], strict=True):
+        np.testing.assert_array_equal(got, want)
     agree(results, expected)
     if T == 0:
         np.testing.assert_array_equal(results[1], given[2])
 
 
+@pytest.mark.parametrize("field", FIELDS)
+def test_gradients_of_all_modes_are_the_same_to_the_last_bit(field):
+    given = values(field, T=9, dtype="float32")
+    v, c = variables(field, "float32"), np.float32(0.5)
+    states = recurrence(*v)
+    # The cotangent is the states': nothing between that modes compute each in its way.
+    outputs = [states, *pullback([states], v, [states * c])]
+    results = [
+        pytensor.function(v, outputs, mode=mode)(*given)
+        for mode in (PYTHON, "FAST_COMPILE", Mode(linker="vm", optimizer="fast_run"), "NUMBA")
+    ]
+    for other in results[1:]:
+        for got, want in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
 def test_rows_may_be_divided_over_threads(numba_case, monkeypatch):
-    threads = pytest.importorskip("unitarygraph.link.numba.threads")
+    threads = pytest.importorskip("unitarygraph.kernels.threads")
     field, fast, slow = numba_case
     given = values(field, T=6, B=35, n=5)
     case = [*given, a_mask(6, 35), np.random.default_rng(10).normal(size=given[0].shape)]
@@ -267,7 +320,7 @@ class Controller:
 
 def test_threads_are_those_allowed(monkeypatch):
     numba = pytest.importorskip("numba")
-    threads = pytest.importorskip("unitarygraph.link.numba.threads")
+    threads = pytest.importorskip("unitarygraph.kernels.threads")
     before = numba.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     try:
@@ -393,7 +446,12 @@ def test_shapes_are_inferred_without_running_the_op():
         ({"mask": np.ones((3, 5))}, ValueError, "mask must be"),
         ({"W": np.ones((4, 4), "float32")}, TypeError, "must have one dtype"),
         ({"drive": np.ones((5, 3, 4), int)}, TypeError, "must have one dtype"),
-        ({"h0": np.ones((3, 4), complex)}, TypeError, "must have one dtype"),
+        (
+            {"h0": np.ones((3, 4), complex)},
+            ValueError,
+            "h0 is complex, so W must be, got a real one",
+        ),
+        ({"bias": np.ones(4, complex)}, TypeError, "bias must be real"),
     ],
 )
 def test_wrong_inputs_when_the_graph_is_built(change, error, message):
@@ -431,3 +489,59 @@ def test_arrays_are_reused_and_the_users_left_alone(field):
             np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
     for value, copy in zip(values, kept, strict=True):
         np.testing.assert_array_equal(value, copy)
+
+
+def complex_loop(drive, W, h0, bias):
+    """The modReLU's recurrence on NumPy complex arrays."""
+    h, states = h0, []
+    for drive_t in drive:
+        z = h @ W + drive_t
+        m = np.sqrt(abs(z) ** 2 + 1e-5)
+        h = z * np.maximum(m + bias, 0) / m
+        states.append(h)
+    return np.array(states)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_variables_and_arrays(dtype):
+    drive, W, h0, bias = (
+        ug.stacked.to_complex(a).astype(dtype) if a.ndim > 1 else a.astype(dtype).real
+        for a in values("complex")
+    )
+    v = [
+        ug.matrix(k, shape=a.shape, dtype=dtype)
+        for k, a in zip(NAMES, (drive, W, h0), strict=False)
+    ]
+    wanted = complex_loop(drive, W, h0, bias)
+    states = ug.recurrence(*v, bias)
+    last = ug.recurrence(*v, bias, states="last")
+    assert states.complex_shape == wanted.shape
+    assert states.complex_dtype == last.complex_dtype == dtype
+    weight = ug.as_complex(np.conj(wanted))
+    loss = (weight * states).real.sum()
+    slope = ug.grad(loss, v[1])
+    f = ug.function(v, [states, last, slope, loss], mode="FAST_COMPILE")
+    got, end, slope, _ = f(drive, W, h0)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=300 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(end, got[-1])
+    if dtype == "complex128":
+        direction = 1e-6 * (np.arange(16).reshape(4, 4) - 7j)
+        rise = f(drive, W + direction, h0)[3] - f(drive, W - direction, h0)[3]
+        np.testing.assert_allclose(np.vdot(slope, direction).real, rise / 2, rtol=1e-7)
+
+
+@pytest.mark.parametrize("which", range(3), ids=NAMES[:3])
+def test_plain_gives_plain_and_one_complex_argument_gives_complex(which):
+    *given, bias = values("complex")
+    plain = ug.recurrence(*given, bias)
+    assert not isinstance(plain, ug.ComplexVariable)
+    given[which] = ug.stacked.to_complex(given[which])
+    marked = ug.recurrence(*given, bias)
+    assert isinstance(marked, ug.ComplexVariable)
+    np.testing.assert_array_equal(*(x.eval(mode="FAST_COMPILE") for x in (plain, marked.stacked)))
+
+
+def test_a_complex_drive_asks_for_a_complex_matrix():
+    drive, W, h0, _ = values("real")
+    with pytest.raises(ValueError, match=r"drive is complex, so W must be.*unitarygraph.complex"):
+        ug.recurrence(drive.astype(complex), W, h0, activation="tanh")

@@ -3,6 +3,9 @@
 from functools import reduce
 from operator import add
 
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.compile.ops import view_op
 from pytensor.gradient import DisconnectedType, disconnected_type
 
 
@@ -25,3 +28,21 @@ def sum_or_disconnected(terms):
     """Sum of the terms, or the variable that says "not connected" when there is none."""
     terms = list(terms)
     return reduce(add, terms) if terms else disconnected_type()
+
+
+def on_views(build, variables):
+    """``build(*variables)`` differentiated with respect to views of the variables.
+
+    An input may be a function of another (h0 of W, say): partial derivatives must not see that.
+    """
+    return build(*(view_op(v) for v in variables))
+
+
+def in_dtype_of(x, cotangent):
+    """The cotangent in the dtype of ``x``; PyTensor seeds float32 graphs with floatX."""
+    return pt.cast(cotangent, x.type.dtype)
+
+
+def empty_constant(ndim, dtype):
+    """What stands in the place of an input that a node does without."""
+    return pt.constant(np.zeros((0,) * ndim, dtype))

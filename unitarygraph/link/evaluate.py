@@ -10,18 +10,10 @@ from math import prod
 from operator import and_
 
 from unitarygraph.core.matrix_op import MatrixOp
-from unitarygraph.link.array import rotations
-from unitarygraph.ops.rotations import Rotations, RotationsGrad
-
-# Ops whose computation stands in `unitarygraph.link.array`, as functions ``(xp, op, *arrays)``.
-ELSEWHERE = {Rotations: rotations.rotations, RotationsGrad: rotations.rotations_grad}
 
 
 def array_of(op):
     """An Op's `array`; NotImplementedError where there is none."""
-    if type(op) in ELSEWHERE:
-        kernel = ELSEWHERE[type(op)]
-        return lambda xp, *arrays: kernel(xp, op, *arrays)
     if type(op).array is MatrixOp.array:
         why = op.no_array and f": {op.no_array}"
         raise NotImplementedError(f"{type(op).__name__} has no kernel for JAX and PyTorch{why}")

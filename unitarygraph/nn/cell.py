@@ -10,9 +10,8 @@ from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrent import drive_of, first_state
 from unitarygraph.nn.steps import run_steps
-from unitarygraph.ops.activations import ACTIVATIONS, activate
+from unitarygraph.ops.activations import ACTIVATIONS, RECURRENT, activate
 from unitarygraph.ops.recurrence import recurrence
-from unitarygraph.ops.recurrence_numpy import KERNEL_ACTIVATIONS
 from unitarygraph.parameter import parameter
 
 
@@ -158,7 +157,7 @@ class RecurrentCell(Cell):
         if self.activation != "modrelu":
             drive, bias = drive + pt.expand_dims(bias, -2), None
         start = self.start(x, self.h0)
-        if not self.structured and self.activation in KERNEL_ACTIVATIONS:
+        if not self.structured and self.activation in RECURRENT:
             W = self.parametrization()
             return self.unroll(drive, W, start, bias, activation=self.activation, mask=mask)
         matrices = self.parametrization.matrices

@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 from unitarygraph import stacked
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.recurrent import drive_of, readout, stacked_rows
-from unitarygraph.ops.diagonal_recurrence import diagonal_recurrence
+from unitarygraph.ops.recurrence import diagonal_recurrence
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.diagonal import Diagonal
 

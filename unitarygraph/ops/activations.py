@@ -1,12 +1,22 @@
 """Nonlinearities of the unitary-RNN lineage, as symbolic graphs on stacked complex and real tensors.
 
 Complex z is stacked ``(..., 2, B, n)``, real z ``(..., n)``; the result has z's shape and dtype. All
-are called ``f(z, field=...)``, modReLU with its bias.
+are called ``f(z, field=...)``, modReLU with its bias. A complex variable or NumPy complex array z, of
+any number of axes, is in the complex field and gives a complex variable.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
+
+from unitarygraph.core.layout import is_complex
+from unitarygraph.stacked.operands import storage
+from unitarygraph.stacked.variables import mark
 
 MODRELU_EPS = 1e-5
 # max(x / 10, x), as in the oRNN
@@ -22,6 +32,27 @@ MODRELU_VARIANTS = {
 }
 
 
+def takes_complex(activation):
+    """A function of stored tensors that takes complex variables and arrays as well."""
+
+    @wraps(activation)
+    def taking_complex(z, *args, **options):
+        if not is_complex(z):
+            return activation(z, *args, **options)
+        given = signature(activation).bind(z, *args, **options).arguments
+        if given.get("field", "complex") == "real":
+            raise ValueError(f"{activation.__name__}: z is complex, got field='real'")
+        stored = pt.as_tensor_variable(storage(z))
+        # Numbers and vectors are matrices of one row: the planes stand before two axes.
+        missing = max(0, 3 - stored.type.ndim)
+        axes = tuple(range(1, 1 + missing))
+        y = activation(pt.expand_dims(stored, axes), *args, **options)
+        return mark(y.squeeze(axis=axes) if axes else y)
+
+    return taking_complex
+
+
+@takes_complex
 def modrelu(z, bias, field="complex", variant="root"):
     r"""ReLU of the modulus, the phase untouched.
 
@@ -53,17 +84,20 @@ def modrelu(z, bias, field="complex", variant="root"):
     return z * (pt.maximum(m + bias, 0) / (m + beside if beside else m))
 
 
+@takes_complex
 def relu(z, field="complex"):
     """``max(z, 0)``; a stacked complex tensor is split into its real and imaginary part."""
     return pt.maximum(z, 0)
 
 
+@takes_complex
 def crelu(z, field="complex"):
     """ReLU of real and imaginary part apart (Trabelsi et al., 2018): `relu` of a complex z."""
     _only_complex("crelu", field)
     return relu(z)
 
 
+@takes_complex
 def leaky_relu(z, field="complex", slope=LEAKY_SLOPE):
     """``z`` where z > 0, else ``slope z``; real and imaginary part apart (Maas et al., 2013).
 
@@ -72,16 +106,19 @@ def leaky_relu(z, field="complex", slope=LEAKY_SLOPE):
     return pt.switch(_fixed(z) <= 0, np.asarray(slope, z.type.dtype) * z, z)
 
 
+@takes_complex
 def tanh(z, field="complex"):
     """Hyperbolic tangent; a stacked complex tensor is split into its real and imaginary part."""
     return pt.tanh(z)
 
 
+@takes_complex
 def identity(z, field="complex"):
     """``z`` itself: the linear recurrence."""
     return z
 
 
+@takes_complex
 def zrelu(z, field="complex"):
     """``z`` where real and imaginary part are both at least 0, else 0 (Guberman, 2016)."""
     _only_complex("zrelu", field)
@@ -89,6 +126,7 @@ def zrelu(z, field="complex"):
     return pt.switch(inside, z, pt.zeros_like(z))
 
 
+@takes_complex
 def cardioid(z, field="complex"):
     r""":math:`z\,(1 + \cos\arg z)/2`: ReLU on the real line, the phase untouched.
 
@@ -103,6 +141,7 @@ def cardioid(z, field="complex"):
     return z * (half * (1 + cosine))
 
 
+@takes_complex
 def hirose(z, field="complex", m=1.0):
     r""":math:`\tanh(|z|/m^2)\,e^{i \arg z}`; in the real field :math:`\tanh(z/m^2)`.
 
@@ -132,6 +171,72 @@ ACTIVATIONS = {
     "hirose": hirose,
     "tanh": tanh,
     "identity": identity,
+}
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What the recurrence computes with, of one activation, in each of its forms.
+
+    Of real numbers, or of real and imaginary parts apart; the modReLU of complex numbers is written
+    where it is computed. A cotangent of z is a function of h = f(z): z is not stored.
+    """
+
+    #: f(z), whole arrays of a namespace: ``(xp, z, bias)``
+    value: Callable
+    #: cotangent of z: ``(xp, h, h_bar)``
+    slope: Callable
+    #: f(z), one entry in compiled loops: ``(z, bias, zero, constant)``, the last two in z's dtype
+    entry: Callable
+    #: cotangent of z: ``(h, h_bar, zero, constant)``
+    entry_slope: Callable
+    #: the number that entries are computed with
+    constant: float = 1.0
+    #: whether there is a bias within
+    biased: bool = False
+
+
+# Comparisons of entries are written so that NaN takes the branch that keeps it.
+def _modrelu_entry(z, bias, zero, constant):
+    a = abs(z) + bias
+    a = zero if a <= zero or z == zero else a
+    return -a if z < zero else a
+
+
+#: the activations that `unitarygraph.recurrence` has; `ACTIVATIONS` has more, for loops of their own
+RECURRENT = {
+    "modrelu": Activation(
+        value=lambda xp, z, bias: xp.sign(z) * xp.maximum(xp.abs(z) + bias, xp.zeros_like(z)),
+        slope=lambda xp, h, h_bar: xp.where(h == 0, xp.zeros_like(h_bar), h_bar),
+        entry=_modrelu_entry,
+        entry_slope=lambda h, h_bar, zero, constant: zero if h == zero else h_bar,
+        biased=True,
+    ),
+    "relu": Activation(
+        value=lambda xp, z, bias: xp.where(z <= 0, xp.zeros_like(z), z),
+        slope=lambda xp, h, h_bar: xp.where(h > 0, h_bar, h * 0),
+        entry=lambda z, bias, zero, constant: zero if z <= zero else z,
+        entry_slope=lambda h, h_bar, zero, constant: zero if h <= zero else h_bar,
+    ),
+    "leaky_relu": Activation(
+        value=lambda xp, z, bias: xp.where(z > 0, z, LEAKY_SLOPE * z),
+        slope=lambda xp, h, h_bar: xp.where(h > 0, h_bar, LEAKY_SLOPE * h_bar),
+        entry=lambda z, bias, zero, constant: z if z > zero else constant * z,
+        entry_slope=lambda h, h_bar, zero, constant: h_bar if h > zero else constant * h_bar,
+        constant=LEAKY_SLOPE,
+    ),
+    "tanh": Activation(
+        value=lambda xp, z, bias: xp.tanh(z),
+        slope=lambda xp, h, h_bar: (1 - h * h) * h_bar,
+        entry=lambda z, bias, zero, constant: np.tanh(z),
+        entry_slope=lambda h, h_bar, zero, constant: (constant - h * h) * h_bar,
+    ),
+    "identity": Activation(
+        value=lambda xp, z, bias: z,
+        slope=lambda xp, h, h_bar: h_bar,
+        entry=lambda z, bias, zero, constant: z,
+        entry_slope=lambda h, h_bar, zero, constant: h_bar,
+    ),
 }
 
 

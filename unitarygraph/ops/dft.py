@@ -3,8 +3,10 @@
 import numpy as np
 import scipy.fft
 
-from unitarygraph.core.layout import to_complex
+from unitarygraph.core.layout import is_complex, to_complex
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.stacked.operands import storage
+from unitarygraph.stacked.variables import mark
 
 
 class DFT(MatrixOp):
@@ -46,8 +48,10 @@ class DFT(MatrixOp):
 def dft(h, inverse=False):
     r"""Unitary discrete Fourier transform of rows, :math:`h F` with F = DFT/sqrt(n).
 
-    ``(..., 2, b, n) -> (..., 2, b, n)``, stacked, in the dtype of h; ``inverse=True`` gives
-    :math:`h F^{-1}`. O(n log n) a row. Gradients of any order; NaN makes its row NaN. Raises ValueError
-    for other shapes, TypeError for other dtypes.
+    ``(..., 2, b, n) -> (..., 2, b, n)``, stacked, in the dtype of h; a complex variable or NumPy array
+    ``(..., b, n)`` gives a complex variable. ``inverse=True`` gives :math:`h F^{-1}`. O(n log n) a row.
+    Gradients of any order; NaN makes its row NaN. Raises ValueError for other shapes,
+    TypeError for other dtypes.
     """
-    return DFT("complex", inverse)(h)
+    transformed = DFT("complex", inverse)(storage(h))
+    return mark(transformed) if is_complex(h) else transformed

@@ -34,6 +34,20 @@ def operands(function, field=None, **values):
     ]
 
 
+def storage(value):
+    """The stored tensor of a complex variable or NumPy complex array; all else as it is given."""
+    if is_complex(value) and not isinstance(value, ComplexVariable):
+        return pt.constant(from_complex(value))
+    return plain(value)
+
+
+def require_real(function, **values):
+    """Raise TypeError for a value that is complex, naming it."""
+    for name, value in values.items():
+        if is_complex(value):
+            raise TypeError(f"{function}: {name} must be real, got a complex one")
+
+
 def field_of(function, field, values):
     """The field of a function's values, a dictionary by name; see `operands`."""
     if field is not None:
@@ -52,10 +66,8 @@ def result(field: str, *values: Any) -> Any:
 
 
 def _stored(function, name, value, field, among_complex):
-    if isinstance(value, ComplexVariable):
-        return plain(value)
     if is_complex(value):
-        return pt.constant(from_complex(value))
+        return storage(value)
     tensor = pt.as_tensor_variable(value)
     if field is None and among_complex:
         _refuse_ambiguous(function, name, tensor)

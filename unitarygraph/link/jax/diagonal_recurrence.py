@@ -5,8 +5,7 @@ from jax import lax
 from pytensor.link.jax.dispatch.basic import jax_funcify
 
 from unitarygraph.link.jax.precision import arrays_of
-from unitarygraph.ops.diagonal_overlap import DiagonalOverlap
-from unitarygraph.ops.diagonal_recurrence import DiagonalRecurrence
+from unitarygraph.ops.recurrence import DiagonalOverlap, DiagonalRecurrence
 
 
 @jax_funcify.register(DiagonalRecurrence)

@@ -2,11 +2,9 @@
 
 from pytensor.link.jax.dispatch.basic import jax_funcify
 
-from unitarygraph.link.array.recurrence import backward, forward
 from unitarygraph.link.jax import namespace
 from unitarygraph.link.jax.precision import arrays_of
-from unitarygraph.ops.recurrence import Recurrence
-from unitarygraph.ops.recurrence_grad import RecurrenceGrad
+from unitarygraph.ops.recurrence import Recurrence, RecurrenceGrad
 
 
 @jax_funcify.register(Recurrence)
@@ -14,7 +12,7 @@ def jax_recurrence(op, node, **kwargs):
     """`Recurrence`; JAX itself differentiates it in every direction."""
 
     def recurrence(*inputs):
-        return forward(namespace, op, *arrays_of(op, node, inputs))
+        return op.array(namespace, *arrays_of(op, node, inputs))
 
     return recurrence
 
@@ -24,6 +22,6 @@ def jax_recurrence_grad(op, node, **kwargs):
     """`RecurrenceGrad`."""
 
     def recurrence_grad(*inputs):
-        return backward(namespace, op, *arrays_of(op, node, inputs))
+        return op.array(namespace, *arrays_of(op, node, inputs))
 
     return recurrence_grad

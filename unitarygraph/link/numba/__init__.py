@@ -1,5 +1,5 @@
 """Numba kernels: importing this package registers them with PyTensor's numba dispatch."""
 
-from unitarygraph.link.numba import diagonal_recurrence, matrix_op, recurrence, tanh
+from unitarygraph.link.numba import matrix_op, recurrence, tanh
 
-__all__ = ["diagonal_recurrence", "matrix_op", "recurrence", "tanh"]
+__all__ = ["matrix_op", "recurrence", "tanh"]

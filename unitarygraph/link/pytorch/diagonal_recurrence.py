@@ -4,8 +4,7 @@ import torch
 from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
 
 from unitarygraph.link.pytorch.opaque import opaque
-from unitarygraph.ops.diagonal_overlap import DiagonalOverlap
-from unitarygraph.ops.diagonal_recurrence import DiagonalRecurrence
+from unitarygraph.ops.recurrence import DiagonalOverlap, DiagonalRecurrence
 
 CHUNK = 16
 

@@ -2,20 +2,18 @@
 
 from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
 
-from unitarygraph.link.array.recurrence import backward, forward
 from unitarygraph.link.pytorch import namespace
 from unitarygraph.link.pytorch.opaque import opaque
-from unitarygraph.ops.recurrence import Recurrence
-from unitarygraph.ops.recurrence_grad import RecurrenceGrad
+from unitarygraph.ops.recurrence import Recurrence, RecurrenceGrad
 
 
 @pytorch_funcify.register(Recurrence)
 def pytorch_recurrence(op, node, **kwargs):
     """`Recurrence`."""
-    return opaque(op, lambda *inputs: forward(namespace, op, *inputs))
+    return opaque(op, lambda *inputs: op.array(namespace, *inputs))
 
 
 @pytorch_funcify.register(RecurrenceGrad)
 def pytorch_recurrence_grad(op, node, **kwargs):
     """`RecurrenceGrad`."""
-    return opaque(op, lambda *inputs: backward(namespace, op, *inputs))
+    return opaque(op, lambda *inputs: op.array(namespace, *inputs))

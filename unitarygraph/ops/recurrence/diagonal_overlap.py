@@ -1,17 +1,17 @@
 """Gradient of the diagonal recurrence in its eigenvalues: one sum over all steps and samples."""
 
-import numpy as np
+from typing import ClassVar
+
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 
-from unitarygraph.core.layout import to_complex
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
+from unitarygraph.ops.recurrence.base import StepsOp
 from unitarygraph.stacked.functions import conj, mul
 
 
-class DiagonalOverlap(Op):
+class DiagonalOverlap(StepsOp):
     r""":math:`\sum_{t, b} \overline{h_{t-1, b}} \circ p_{t, b}` over the t where the mask is 1.
 
     Inputs ``(states, h0, p, mask)``: ``(T, 2, B, n)``, ``(2, B, n)``, ``(T, 2, B, n)``, ``(T, B)``,
@@ -21,6 +21,15 @@ class DiagonalOverlap(Op):
     """
 
     __props__ = ("masked", "reverse")
+    title = "diagonal_recurrence"
+    public = False
+    axes_in: ClassVar = {
+        "states": ("T", 2, "B", "n"),
+        "h0": (2, "B", "n"),
+        "p": ("T", 2, "B", "n"),
+        "mask": ("T", "B"),
+    }
+    axes_out: ClassVar = {"eigenvalues_bar": (2, "n")}
 
     def __init__(self, masked, reverse=False):
         self.masked = masked
@@ -31,21 +40,14 @@ class DiagonalOverlap(Op):
         states = inputs[0].type
         return Apply(self, inputs, [pt.tensor(dtype=states.dtype, shape=(2, states.shape[-1]))])
 
-    def perform(self, node, inputs, output_storage):
-        states, h0, p, mask = inputs
-        h = to_complex(h0)
-        total = np.zeros(h.shape[-1], "complex128")
-        steps = range(len(states))
-        with np.errstate(all="ignore"):
-            for t in reversed(steps) if self.reverse else steps:
-                where = mask[t][:, None] if self.masked else True
-                total += np.sum(h.conj() * to_complex(p[t]), axis=0, where=where)
-                h = to_complex(states[t])
-        output_storage[0][0] = np.stack([total.real, total.imag]).astype(states.dtype)
+    @property
+    def absent(self):
+        return () if self.masked else ("mask",)
 
-    def infer_shape(self, *args):
-        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
-        return [(2, args[-1][0][-1])]
+    def fill(self, inputs, outputs):
+        from unitarygraph.kernels.diagonal_recurrence import overlap
+
+        overlap(self.reverse, *inputs, *outputs)
 
     def connection_pattern(self, node):
         return [[True], [True], [True], [False]]

@@ -1,7 +1,7 @@
-"""Layers of Givens rotations, in the halves of `unitarygraph.ops.rotations_numpy`."""
+"""Layers of Givens rotations, in the halves of `unitarygraph.ops.rotations.reference`."""
 
 
-def rotations(xp, op, h, theta, phi=None):
+def rotations_array(xp, op, h, theta, phi=None):
     """`Rotations`."""
     layers = theta.shape[-2]
     halves = split(h, "fft" if op.style == "fft" and layers else "tunable")
@@ -16,7 +16,7 @@ def rotations(xp, op, h, theta, phi=None):
     return interleave(xp, *halves)
 
 
-def rotations_grad(xp, op, y, y_bar, theta, phi=None):
+def rotations_grad_array(xp, op, y, y_bar, theta, phi=None):
     """`RotationsGrad`."""
     layers, n = theta.shape[-2], y.shape[-1]
     z = xp.stack([y, y_bar], 0)

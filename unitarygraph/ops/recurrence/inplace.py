@@ -3,8 +3,8 @@
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import copy_stack_trace, in2out, node_rewriter
 
-from unitarygraph.ops.recurrence import Recurrence
-from unitarygraph.ops.recurrence_grad import RecurrenceGrad
+from unitarygraph.ops.recurrence.grad import RecurrenceGrad
+from unitarygraph.ops.recurrence.op import Recurrence
 
 DRIVE, STATES, STATES_BAR = 0, 5, 7
 

@@ -1,12 +1,11 @@
-"""The recurrence and its gradient as plain NumPy loops over complex (or real) arrays.
+"""The recurrence and its gradient as plain NumPy loops: what tests judge the compiled ones by.
 
-What the Ops compute where no kernel of a backend is at hand: FAST_COMPILE and the C virtual machine.
 A complex cotangent is dL/dRe + i dL/dIm, so a product h W sends z_bar back as z_bar W^H.
 """
 
 import numpy as np
 
-from unitarygraph.ops.activations import LEAKY_SLOPE, MODRELU_EPS
+from unitarygraph.ops.activations import MODRELU_EPS, RECURRENT
 
 
 def forward(drive, W, h0, bias, mask, activation):
@@ -21,10 +20,8 @@ def forward(drive, W, h0, bias, mask, activation):
         if keeps_moduli:
             moduli[t] = np.sqrt(z.real**2 + z.imag**2 + drive.dtype.type(MODRELU_EPS))
             f = z * (np.maximum(moduli[t] + bias, 0) / moduli[t])
-        elif activation == "modrelu":
-            f = np.sign(z) * np.maximum(np.abs(z) + bias, 0)
         else:
-            f = split(SPLIT[activation], z)
+            f = split(lambda x: RECURRENT[activation].value(np, x, bias), z)
         h = f if mask is None else np.where(mask[t][:, None], f, h)
         states[t] = stack(h, stacked)
     return states, moduli
@@ -42,7 +39,7 @@ def backward(W, h0, bias, mask, states, moduli, states_bar, last_bar, activation
             h_bar = h_bar + field_array(states_bar[t], stacked)
         h = field_array(states[t], stacked)
         if activation != "modrelu":
-            z_bar = split(SLOPE[activation], h, h_bar)
+            z_bar = split(lambda *x: RECURRENT[activation].slope(np, *x), h, h_bar)
         else:
             if stacked:
                 m = moduli[t]
@@ -53,7 +50,7 @@ def backward(W, h0, bias, mask, states, moduli, states_bar, last_bar, activation
                 z_bar = np.where(alive, scale * h_bar - bias / m**2 * (h / scale) * along, 0)
                 b_bar = np.where(alive, along, 0)
             else:
-                z_bar = np.where(h == 0, 0, h_bar)
+                z_bar = RECURRENT[activation].slope(np, h, h_bar)
                 b_bar = np.sign(h) * h_bar
             bias_bar += np.sum(b_bar, axis=0, where=True if mask is None else mask[t][:, None])
         if mask is not None:
@@ -64,22 +61,6 @@ def backward(W, h0, bias, mask, states, moduli, states_bar, last_bar, activation
         through = z_bar @ W.conj().T
         h_bar = through if mask is None else np.where(mask[t][:, None], through, h_bar)
     return drive_bar, stack(W_bar, stacked), stack(h_bar, stacked), bias_bar
-
-
-SPLIT = {
-    "relu": lambda x: np.maximum(x, 0),
-    "leaky_relu": lambda x: np.where(x > 0, x, x.dtype.type(LEAKY_SLOPE) * x),
-    "tanh": np.tanh,
-    "identity": lambda x: x,
-}
-SLOPE = {
-    "relu": lambda h, g: np.where(h > 0, g, h * 0),
-    "leaky_relu": lambda h, g: np.where(h > 0, g, g.dtype.type(LEAKY_SLOPE) * g),
-    "tanh": lambda h, g: (1 - h * h) * g,
-    "identity": lambda h, g: g,
-}
-#: activations that have kernels; `unitarygraph.nn.ACTIVATIONS` has more, for loops of their own
-KERNEL_ACTIVATIONS = ("modrelu", *SPLIT)
 
 
 def split(f, *arrays):

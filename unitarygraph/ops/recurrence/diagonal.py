@@ -1,18 +1,24 @@
 """The linear recurrence h_t = lambda o h_{t-1} + drive_t with a diagonal matrix."""
 
-import numpy as np
+from typing import ClassVar
+
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 
-from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
-from unitarygraph.ops.diagonal_overlap import DiagonalOverlap, states_before
-from unitarygraph.ops.recurrence_grad import cast_like, nothing
+from unitarygraph.core.layout import is_complex
+from unitarygraph.core.tangents import (
+    empty_constant,
+    fresh,
+    in_dtype_of,
+    is_connected,
+    sum_or_disconnected,
+)
+from unitarygraph.ops.recurrence.base import StepsOp
+from unitarygraph.ops.recurrence.diagonal_overlap import DiagonalOverlap, states_before
 from unitarygraph.stacked.functions import conj, mul
-
-NAMES = ("drive", "eigenvalues", "h0", "mask")
-AXES = (("T", 2, "B", "n"), (2, "n"), (2, "B", "n"), ("T", "B"))
+from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.variables import mark
 
 
 def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
@@ -28,9 +34,11 @@ def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
     result       ``(T, 2, B, n)``
     ===========  ==================
 
-    One dtype for all, float32 or float64, is the result's. O(T B n): each number is read and written
-    once by the CPU's kernel; JAX and PyTorch run a parallel scan of logarithmic depth on
-    accelerators (Blelloch, 1990), as the recurrence is linear.
+    The result is a complex variable if drive, eigenvalues or h0 is one or a NumPy complex array, else the
+    plain tensor. One dtype for all, float32 or float64 (complex64, complex128), is the result's.
+
+    O(T B n): each number is read and written once by the CPU's kernel; JAX and PyTorch run a parallel
+    scan of logarithmic depth on accelerators (Blelloch, 1990), as the recurrence is linear.
 
     Parameters
     ----------
@@ -48,14 +56,17 @@ def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
     ValueError
         For shapes that disagree; when the graph is built if they are known then, else at run time.
     TypeError
-        For dtypes that are mixed or not floating point.
+        For dtypes that are mixed or not floating point, and for a complex mask.
 
     Notes
     -----
     Gradients of any order: that of drive is the same recurrence in reversed time with the conjugate
     eigenvalues.
     """
-    drive, eigenvalues = pt.as_tensor_variable(drive), pt.as_tensor_variable(eigenvalues)
+    require_real("diagonal_recurrence", mask=mask)
+    marked = any(map(is_complex, (drive, eigenvalues, h0)))
+    drive, eigenvalues = (pt.as_tensor_variable(storage(x)) for x in (drive, eigenvalues))
+    h0 = storage(h0)
     if h0 is None:
         if drive.type.ndim != 4:
             raise ValueError(
@@ -66,14 +77,18 @@ def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
         )
         h0 = pt.zeros((2, B, n), dtype=drive.type.dtype)
     if mask is None:
-        return DiagonalRecurrence(False, reverse)(drive, eigenvalues, h0, nothing(2, "bool"))
-    mask = pt.neq(mask, 0)
-    recurrence = DiagonalRecurrence(True, reverse)
-    recurrence.make_node(drive, eigenvalues, h0, mask)  # refuses wrong shapes by their names
-    return recurrence(pt.switch(mask[:, None, :, None], drive, 0), eigenvalues, h0, mask)
+        mask = empty_constant(2, "bool")
+        states = DiagonalRecurrence(False, reverse)(drive, eigenvalues, h0, mask)
+    else:
+        mask = pt.neq(mask, 0)
+        recurrence = DiagonalRecurrence(True, reverse)
+        recurrence.make_node(drive, eigenvalues, h0, mask)  # refuses wrong shapes by their names
+        drive = pt.switch(mask[:, None, :, None], drive, 0)
+        states = recurrence(drive, eigenvalues, h0, mask)
+    return mark(states) if marked else states
 
 
-class DiagonalRecurrence(Op):
+class DiagonalRecurrence(StepsOp):
     r""":math:`h_t = a_t \circ h_{t-1} + d_t`; with a mask :math:`a_t` is 1 where it is 0, else lambda.
 
     Inputs ``(drive, eigenvalues, h0, mask)``, the mask empty unless ``masked``; it decides about
@@ -82,6 +97,14 @@ class DiagonalRecurrence(Op):
     """
 
     __props__ = ("masked", "reverse")
+    title = "diagonal_recurrence"
+    axes_in: ClassVar = {
+        "drive": ("T", 2, "B", "n"),
+        "eigenvalues": (2, "n"),
+        "h0": (2, "B", "n"),
+        "mask": ("T", "B"),
+    }
+    axes_out: ClassVar = {"states": ("T", 2, "B", "n")}
 
     def __init__(self, masked, reverse=False):
         self.masked = masked
@@ -97,54 +120,17 @@ class DiagonalRecurrence(Op):
             )
         if inputs[3].type.dtype != "bool":
             raise TypeError("diagonal_recurrence: mask must be bool inside the Op")
-        sizes = self.sizes([v.type.shape for v in inputs])
-        shape = (sizes["T"], 2, sizes["B"], sizes["n"])
+        (shape,) = self.shapes_out(self.sizes([v.type.shape for v in inputs]))
         return Apply(self, inputs, [pt.tensor(dtype=dtypes[0], shape=shape)])
 
-    def sizes(self, shapes):
-        """T, B and n from the inputs' shapes, None where unknown; refuses shapes that disagree."""
-        sizes = {"T": None, "B": None, "n": None}
-        for name, axes, shape in list(zip(NAMES, AXES, shapes, strict=True))[: 3 + self.masked]:
-            wanted = [sizes.get(axis, axis) for axis in axes]
-            if len(axes) != len(shape) or any(
-                None not in (want, size) and want != size
-                for want, size in zip(wanted, shape, strict=True)
-            ):
-                known = ", ".join(f"{k} = {v}" for k, v in sizes.items() if v is not None)
-                raise ValueError(
-                    f"diagonal_recurrence: {name} must be ({', '.join(map(str, axes))})"
-                    f"{' with ' + known if known else ''}, got shape {tuple(shape)}"
-                )
-            found = zip(axes, shape, strict=True)
-            sizes |= {axis: size for axis, size in found if axis in sizes and size is not None}
-        return sizes
+    @property
+    def absent(self):
+        return () if self.masked else ("mask",)
 
-    def perform(self, node, inputs, output_storage):
-        self.sizes([v.shape for v in inputs])
-        drive, eigenvalues, h0, mask = inputs
-        a, b = eigenvalues
-        x, y = h0
-        states = np.empty(drive.shape, drive.dtype)
-        product = np.empty_like(x)
-        steps = range(len(drive))
-        with np.errstate(all="ignore"):
-            for t in reversed(steps) if self.reverse else steps:
-                if self.masked:
-                    keep = mask[t][:, None]
-                    a, b = np.where(keep, eigenvalues[0], 1), np.where(keep, eigenvalues[1], 0)
-                u, v = states[t]
-                np.multiply(x, a, out=u)
-                u -= np.multiply(y, b, out=product)
-                u += drive[t, 0]
-                np.multiply(y, a, out=v)
-                v += np.multiply(x, b, out=product)
-                v += drive[t, 1]
-                x, y = u, v
-        output_storage[0][0] = states
+    def fill(self, inputs, outputs):
+        from unitarygraph.kernels.diagonal_recurrence import recurrence
 
-    def infer_shape(self, *args):
-        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
-        return [args[-1][0]]
+        recurrence(self.reverse, *inputs, *outputs)
 
     def connection_pattern(self, node):
         return [[True], [True], [True], [False]]
@@ -158,7 +144,7 @@ class DiagonalRecurrence(Op):
         _, eigenvalues, h0, mask = inputs
         adjoint = conj(eigenvalues)
         p = DiagonalRecurrence(self.masked, not self.reverse)(
-            cast_like(cotangents[0], outputs[0]), adjoint, pt.zeros_like(h0), self._later(mask)
+            in_dtype_of(outputs[0], cotangents[0]), adjoint, pt.zeros_like(h0), self._later(mask)
         )
         first = p[self._first]
         h0_bar = self._turn(first, adjoint, mask[self._first]).sum(axis=0)
@@ -169,7 +155,7 @@ class DiagonalRecurrence(Op):
         """The same recurrence, driven by the tangents."""
         _, eigenvalues, h0, mask = inputs
         d_dot, l_dot, h0_dot = (
-            cast_like(dot, x) if is_connected(dot) else None
+            in_dtype_of(x, dot) if is_connected(dot) else None
             for dot, x in zip(tangents[:3], inputs[:3], strict=True)
         )
         terms = [] if d_dot is None else [d_dot]

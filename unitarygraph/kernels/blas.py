@@ -33,8 +33,8 @@ def pointer_to(typingctx, address):
 
 
 @njit
-def array_at(address, shape, dtype):
-    """The C-contiguous array at an address."""
+def carray_at(address, shape, dtype):
+    """The C-contiguous array at an address, in compiled code."""
     return carray(pointer_to(address), shape, dtype)
 
 

@@ -1,21 +1,20 @@
 """The recurrence h_t = f(h_{t-1} W + drive_t): all time steps in one Op."""
 
-import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type, pushforward
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 
-from unitarygraph.core.tangents import is_connected
-from unitarygraph.ops.recurrence_grad import RecurrenceGrad, apart, cast_like, nothing
-from unitarygraph.ops.recurrence_numpy import KERNEL_ACTIVATIONS, forward
-from unitarygraph.ops.recurrence_scan import recurrence_scan
+from unitarygraph.core.layout import is_complex, plain
+from unitarygraph.core.tangents import empty_constant, in_dtype_of, is_connected, on_views
+from unitarygraph.ops.activations import RECURRENT
+from unitarygraph.ops.recurrence.array import forward
+from unitarygraph.ops.recurrence.base import MatrixStepsOp
+from unitarygraph.ops.recurrence.grad import RecurrenceGrad
+from unitarygraph.ops.recurrence.scan import recurrence_scan
+from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.variables import mark
 
 NAMES = ("drive", "W", "h0", "bias", "mask")
-AXES = {
-    "complex": (("T", 2, "B", "n"), (2, "n", "n"), (2, "B", "n"), ("n",), ("T", "B")),
-    "real": (("T", "B", "n"), ("n", "n"), ("B", "n"), ("n",), ("T", "B")),
-}
 STATES = {"all": 0, "last": 1}
 
 
@@ -33,7 +32,9 @@ def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states=
     result    ``(T, 2, B, n)``    ``(T, B, n)``, or without T for ``states="last"``
     ========  ==================  ===============
 
-    W decides the field: three axes, complex. One dtype for all, float32 or float64, is the result's.
+    W decides the field: a complex variable or NumPy array, or three axes. The result is a complex
+    variable if drive, W or h0 is one or a NumPy complex array, else the plain tensor. One dtype for all,
+    float32 or float64 (complex64, complex128), is the result's.
 
     Parameters
     ----------
@@ -52,43 +53,52 @@ def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states=
     Raises
     ------
     ValueError
-        For an unknown name, a bias with no use, modReLU without one, or shapes that disagree; when
-        the graph is built if the shapes are known then, else at run time.
+        For an unknown name, a bias with no use, modReLU without one, a complex drive or h0 where W
+        is real, or shapes that disagree; when the graph is built if the shapes are known then, else at
+        run time.
     TypeError
-        For dtypes that are mixed or not floating point.
+        For dtypes that are mixed or not floating point, and for a complex bias.
 
     Notes
     -----
     Gradients to drive, W, h0 and bias run backward through all steps in one Op as well; higher
     derivatives and those forward are graphs of `pytensor.scan`, right and slower, and need T >= 1.
     """
-    if activation not in KERNEL_ACTIVATIONS:
+    if activation not in RECURRENT:
         raise ValueError(
-            f"recurrence: activation must be one of {', '.join(KERNEL_ACTIVATIONS)}, "
-            f"got {activation!r}"
+            f"recurrence: activation must be one of {', '.join(RECURRENT)}, got {activation!r}"
         )
     if states not in STATES:
         raise ValueError(f"recurrence: states must be 'all' or 'last', got {states!r}")
-    if (bias is None) == (activation == "modrelu"):
+    if (bias is None) == RECURRENT[activation].biased:
         raise ValueError(
             "recurrence: activation 'modrelu' needs a bias (n,), got None"
             if bias is None
             else f"recurrence: bias is the modReLU's; for {activation!r} add it to drive"
         )
-    drive = pt.as_tensor_variable(drive)
-    bias = nothing(1, drive.type.dtype) if bias is None else bias
+    require_real("recurrence", bias=bias, mask=mask)
+    complex_names = [
+        name for name, x in {"drive": drive, "W": W, "h0": h0}.items() if is_complex(x)
+    ]
+    drive, W, h0 = (pt.as_tensor_variable(storage(x)) for x in (drive, W, h0))
+    bias = empty_constant(1, drive.type.dtype) if bias is None else bias
     masked = mask is not None
-    mask = pt.neq(mask, 0) if masked else nothing(2, "bool")
-    W = pt.as_tensor_variable(W)
+    mask = pt.neq(mask, 0) if masked else empty_constant(2, "bool")
     if W.type.ndim not in (2, 3):
         raise ValueError(
             f"recurrence: W must be (2, n, n) or, real, (n, n), got shape {W.type.shape}"
         )
     field = "complex" if W.type.ndim == 3 else "real"
-    return Recurrence(field, activation, masked)(drive, W, h0, bias, mask)[STATES[states]]
+    if complex_names and field == "real":
+        raise ValueError(
+            f"recurrence: {complex_names[0]} is complex, so W must be, got a real one of shape "
+            f"{W.type.shape}: write unitarygraph.complex(W)"
+        )
+    found = Recurrence(field, activation, masked)(drive, W, h0, bias, mask)[STATES[states]]
+    return mark(found) if complex_names else found
 
 
-class Recurrence(Op):
+class Recurrence(MatrixStepsOp):
     """`recurrence` with inputs ``(drive, W, h0, bias, mask)``, the absent ones empty.
 
     Outputs: all states, the last state, and for the complex modReLU the moduli ``(T, B, n)`` that
@@ -107,17 +117,18 @@ class Recurrence(Op):
             self.destroy_map = {0: [0]}
 
     def make_node(self, *inputs):
-        inputs = [pt.as_tensor_variable(v) for v in inputs]
+        inputs = [pt.as_tensor_variable(plain(v)) for v in inputs]
         self._check_dtypes({k: v.type.dtype for k, v in zip(NAMES, inputs, strict=True)})
         sizes = self.sizes([v.type.shape for v in inputs])
-        T, B, n = (sizes[axis] for axis in "TBn")
-        plane = (2,) if self.field == "complex" else ()
-        moduli = (T, B, n) if self.keeps_moduli else (0, 0, 0)
         outputs = [
-            pt.tensor(dtype=inputs[0].type.dtype, shape=shape)
-            for shape in ((T, *plane, B, n), (*plane, B, n), moduli)
+            pt.tensor(dtype=inputs[0].type.dtype, shape=shape) for shape in self.shapes_out(sizes)
         ]
         return Apply(self, inputs, outputs)
+
+    @property
+    def axes_out(self):
+        given = self.axes_in
+        return {"states": given["drive"], "last": given["h0"], "moduli": self.moduli}
 
     def _check_dtypes(self, dtypes):
         if dtypes.pop("mask") != "bool":
@@ -128,54 +139,17 @@ class Recurrence(Op):
                 + ", ".join(dtypes.values())
             )
 
-    def sizes(self, shapes):
-        """T, B and n from the inputs' shapes, None where unknown; refuses shapes that disagree."""
-        present = (True, True, True, self.activation == "modrelu", self.masked)
-        sizes = {"T": None, "B": None, "n": None}
-        for name, axes, shape, given in zip(NAMES, AXES[self.field], shapes, present, strict=True):
-            if not given:
-                continue
-            wanted = [sizes.get(axis, axis) for axis in axes]
-            fits = len(axes) == len(shape) and all(
-                None in (want, size) or want == size
-                for want, size in zip(wanted, shape, strict=True)
-            )
-            if fits:
-                for axis, size in zip(axes, shape, strict=True):
-                    if size is not None and axis in sizes:
-                        fits = fits and sizes[axis] in (None, size)
-                        sizes[axis] = size
-            if not fits:
-                known = ", ".join(f"{k} = {v}" for k, v in sizes.items() if v is not None)
-                raise ValueError(
-                    f"recurrence: {name} must be ({', '.join(map(str, axes))})"
-                    f"{' with ' + known if known else ''}, got shape {tuple(shape)} (field {self.field})"
-                )
-        return sizes
+    def fill(self, inputs, outputs):
+        from unitarygraph.kernels import recurrence
 
-    @property
-    def keeps_moduli(self):
-        """Whether the backward pass needs the moduli."""
-        return self.activation == "modrelu" and self.field == "complex"
+        recurrence.forward(self.field, self.activation, *inputs, *outputs)
 
-    def perform(self, node, inputs, output_storage):
-        drive, W, h0, bias, mask = inputs
-        self.sizes([v.shape for v in inputs])
-        with np.errstate(all="ignore"):
-            states, moduli = forward(
-                drive, W, h0, bias, mask if self.masked else None, self.activation
-            )
-        output_storage[0][0] = states
-        output_storage[1][0] = (states[-1] if len(states) else h0).copy()
-        output_storage[2][0] = moduli
-
-    def infer_shape(self, *args):
-        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
-        drive, _, h0, *_ = args[-1]
-        return [drive, h0, (drive[0], *drive[-2:]) if self.keeps_moduli else (0, 0, 0)]
+    def array(self, xp, *inputs):
+        """Outputs over an array namespace, in a loop over time."""
+        return forward(xp, self, *inputs)
 
     def connection_pattern(self, node):
-        differentiable = (True, True, True, self.activation == "modrelu", False)
+        differentiable = (True, True, True, self.biased, False)
         return [[d, d, False] for d in differentiable]
 
     def pullback(self, inputs, outputs, cotangents):
@@ -183,17 +157,17 @@ class Recurrence(Op):
         states, last, moduli = outputs
         given = [is_connected(c) for c in cotangents[:2]]
         bars = [
-            cast_like(c, x) if there else nothing(x.type.ndim, x.type.dtype)
+            in_dtype_of(x, c) if there else empty_constant(x.type.ndim, x.type.dtype)
             for c, x, there in zip(cotangents, (states, last), given, strict=False)
         ]
         backward = RecurrenceGrad(self.field, self.activation, self.masked, *given)
         drive_bar, W_bar, h0_bar, bias_bar = backward(*inputs, states, moduli, *bars)
-        bias_bar = bias_bar if self.activation == "modrelu" else disconnected_type()
+        bias_bar = bias_bar if self.biased else disconnected_type()
         return [drive_bar, W_bar, h0_bar, bias_bar, disconnected_type()]
 
     def pushforward(self, inputs, outputs, tangents):
         """Pushforward of the scan reference."""
-        count = 4 if self.activation == "modrelu" else 3
+        count = 4 if self.biased else 3
         moving = [i for i in range(count) if is_connected(tangents[i])]
         if not moving:
             return [disconnected_type() for _ in outputs]
@@ -211,5 +185,5 @@ class Recurrence(Op):
             )
             return pushforward(states, [copies[i] for i in moving], list(directions))
 
-        dot = apart(dots, [*inputs, *(cast_like(tangents[i], inputs[i]) for i in moving)])
+        dot = on_views(dots, [*inputs, *(in_dtype_of(inputs[i], tangents[i]) for i in moving)])
         return [dot, dot[-1], disconnected_type()]

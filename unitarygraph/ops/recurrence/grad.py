@@ -1,18 +1,16 @@
 """Gradient of the recurrence: all time steps backward in one Op."""
 
-import numpy as np
 import pytensor.tensor as pt
-from pytensor.compile.ops import view_op
 from pytensor.gradient import disconnected_type, pullback, pushforward
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 
-from unitarygraph.core.tangents import is_connected
-from unitarygraph.ops.recurrence_numpy import backward
-from unitarygraph.ops.recurrence_scan import recurrence_scan
+from unitarygraph.core.tangents import in_dtype_of, is_connected, on_views
+from unitarygraph.ops.recurrence.array import backward
+from unitarygraph.ops.recurrence.base import MatrixStepsOp
+from unitarygraph.ops.recurrence.scan import recurrence_scan
 
 
-class RecurrenceGrad(Op):
+class RecurrenceGrad(MatrixStepsOp):
     r"""Cotangents of drive, W, h0 and bias from those of the states and of the last state.
 
     With :math:`\bar h_T` = ``last_bar`` and, for t = T ... 1,
@@ -28,6 +26,8 @@ class RecurrenceGrad(Op):
     """
 
     __props__ = ("field", "activation", "masked", "from_states", "from_last", "inplace")
+    public = False
+    unread = ("drive",)
 
     def __init__(self, field, activation, masked, from_states, from_last, inplace=False):
         self.field = field
@@ -45,27 +45,46 @@ class RecurrenceGrad(Op):
         _, W, h0, bias, _, states, *_ = inputs
         return Apply(self, inputs, [v.type() for v in (states, W, h0, bias)])
 
-    def perform(self, node, inputs, output_storage):
-        _, W, h0, bias, mask, states, moduli, states_bar, last_bar = inputs
-        mask = mask if self.masked else None
-        states_bar = states_bar if self.from_states else None
-        last_bar = last_bar if self.from_last else None
-        with np.errstate(all="ignore"):
-            results = backward(
-                W, h0, bias, mask, states, moduli, states_bar, last_bar, self.activation
-            )
-        for storage, value in zip(output_storage, results, strict=True):
-            storage[0] = value
+    @property
+    def axes_in(self):
+        given = super().axes_in
+        every, one = given["drive"], given["h0"]
+        return given | {
+            "states": every,
+            "moduli": self.moduli,
+            "states_bar": every,
+            "last_bar": one,
+        }
 
-    def infer_shape(self, *args):
-        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
-        shapes = args[-1]
-        return [shapes[5], shapes[1], shapes[2], shapes[3]]
+    @property
+    def axes_out(self):
+        bias = ("n",) if self.biased else (0,)
+        given = super().axes_in
+        return {
+            "drive_bar": given["drive"],
+            "W_bar": given["W"],
+            "h0_bar": given["h0"],
+            "bias_bar": bias,
+        }
+
+    @property
+    def absent(self):
+        there = {"states_bar": self.from_states, "last_bar": self.from_last}
+        return (*super().absent, *(name for name, given in there.items() if not given))
+
+    def fill(self, inputs, outputs):
+        from unitarygraph.kernels import recurrence
+
+        recurrence.backward(self.field, self.activation, *inputs[1:], *outputs)
+
+    def array(self, xp, *inputs):
+        """Outputs over an array namespace, in a loop over time."""
+        return backward(xp, self, *inputs)
 
     @property
     def primary(self):
         """Places of the inputs that the results are functions of, absent ones left out."""
-        present = {3: self.activation == "modrelu", 7: self.from_states, 8: self.from_last}
+        present = {3: self.biased, 7: self.from_states, 8: self.from_last}
         return [i for i in (0, 1, 2, 3, 7, 8) if present.get(i, True)]
 
     def connection_pattern(self, node):
@@ -73,7 +92,7 @@ class RecurrenceGrad(Op):
 
     def reference(self, drive, W, h0, bias, mask, states, moduli, states_bar, last_bar):
         """The four results as the gradient of a scan."""
-        has_bias = self.activation == "modrelu"
+        has_bias = self.biased
         states = recurrence_scan(
             drive, W, h0, bias if has_bias else None, self.activation, mask if self.masked else None
         )
@@ -99,8 +118,8 @@ class RecurrenceGrad(Op):
                 disconnected_inputs="ignore",
             )
 
-        seeds = [cast_like(cotangents[k], outputs[k]) for k in connected]
-        found = dict(zip(self.primary, apart(bars, [*inputs, *seeds]), strict=True))
+        seeds = [in_dtype_of(outputs[k], cotangents[k]) for k in connected]
+        found = dict(zip(self.primary, on_views(bars, [*inputs, *seeds]), strict=True))
         return [found.get(i, disconnected_type()) for i in range(len(inputs))]
 
     def pushforward(self, inputs, outputs, tangents):
@@ -119,23 +138,5 @@ class RecurrenceGrad(Op):
                 disconnected_outputs="ignore",
             )
 
-        results = apart(dots, [*inputs, *(cast_like(tangents[i], inputs[i]) for i in moving)])
+        results = on_views(dots, [*inputs, *(in_dtype_of(inputs[i], tangents[i]) for i in moving)])
         return [*results, outputs[3].zeros_like()][:4]
-
-
-def apart(build, variables):
-    """``build(*variables)`` differentiated with respect to views of the variables.
-
-    An input may be a function of another (h0 of W, say): partial derivatives must not see that.
-    """
-    return build(*(view_op(v) for v in variables))
-
-
-def cast_like(cotangent, x):
-    """The cotangent in the dtype of ``x``; PyTensor seeds float32 graphs with floatX."""
-    return pt.cast(cotangent, x.type.dtype)
-
-
-def nothing(ndim, dtype):
-    """Empty constant in the place of an input that a node does without."""
-    return pt.constant(np.zeros((0,) * ndim, dtype))

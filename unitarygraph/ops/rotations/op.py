@@ -4,11 +4,14 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import pullback, pushforward
 
+from unitarygraph.core.layout import is_complex
 from unitarygraph.core.matrix_op import MatrixOp
-from unitarygraph.core.tangents import is_connected
-from unitarygraph.ops.recurrence_grad import apart, cast_like
-from unitarygraph.ops.rotations_graph import rotations_grad_graph, rotations_graph
-from unitarygraph.ops.rotations_numpy import rotate, rotate_back
+from unitarygraph.core.tangents import in_dtype_of, is_connected, on_views
+from unitarygraph.ops.rotations.array import rotations_array, rotations_grad_array
+from unitarygraph.ops.rotations.graph import rotations_grad_graph, rotations_graph
+from unitarygraph.ops.rotations.reference import rotate, rotate_back
+from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.variables import mark
 
 STYLES = ("tunable", "fft")
 
@@ -51,6 +54,9 @@ class Rotations(RotationsOp):
     def signature(self):
         return f"F(b,n){',R(l,p)' * self.angles}->F(b,n)"
 
+    def array(self, xp, h, theta, phi=None):
+        return rotations_array(xp, self, h, theta, phi)
+
     def compute(self, inputs, outputs):
         h, *angles = inputs
         for index in np.ndindex(angles[0].shape[:-2]):
@@ -59,7 +65,7 @@ class Rotations(RotationsOp):
     def pullback(self, inputs, outputs, cotangents):
         """The layers backward, from the result: `RotationsGrad`."""
         _, *angles = inputs
-        y_bar = cast_like(cotangents[0], outputs[0])
+        y_bar = in_dtype_of(outputs[0], cotangents[0])
         return RotationsGrad(self.field, self.style)(outputs[0], y_bar, *angles, return_list=True)
 
     def pushforward(self, inputs, outputs, tangents):
@@ -87,6 +93,9 @@ class RotationsGrad(RotationsOp):
         angles = ",R(l,p)" * self.angles
         return f"F(b,n),F(b,n){angles}->F(b,n){angles}"
 
+    def array(self, xp, y, y_bar, theta, phi=None):
+        return rotations_grad_array(xp, self, y, y_bar, theta, phi)
+
     def compute(self, inputs, outputs):
         y, y_bar, *angles = inputs
         for index in np.ndindex(angles[0].shape[:-2]):
@@ -112,7 +121,9 @@ class RotationsGrad(RotationsOp):
                 disconnected_inputs="ignore",
             )
 
-        return apart(bars, [*inputs, *(cast_like(cotangents[k], outputs[k]) for k in connected)])
+        return on_views(
+            bars, [*inputs, *(in_dtype_of(outputs[k], cotangents[k]) for k in connected)]
+        )
 
     def pushforward(self, inputs, outputs, tangents):
         """Pushforward of the graph of all layers."""
@@ -132,7 +143,7 @@ def pushforward_of(graph, inputs, tangents):
             disconnected_outputs="ignore",
         )
 
-    return apart(dots, [*inputs, *(cast_like(tangents[k], inputs[k]) for k in moving)])
+    return on_views(dots, [*inputs, *(in_dtype_of(inputs[k], tangents[k]) for k in moving)])
 
 
 def rotations(h, theta, phi=None, style="tunable"):
@@ -151,6 +162,9 @@ def rotations(h, theta, phi=None, style="tunable"):
     result    as h                   as h
     ========  =====================  ================
 
+    A complex variable or NumPy array h gives a complex variable; without phi the real rotations then turn
+    both its parts. Angles are real.
+
     ``style="tunable"``: layers alternate between the pairs (0,1), (2,3), ... and (1,2), (3,4), ...; a
     coordinate without partner stays, and an angle without pair (the last of each second layer of an
     even n) is not read. ``style="fft"``: layer l pairs coordinates at distance n / 2^l; n = 2^L.
@@ -161,6 +175,12 @@ def rotations(h, theta, phi=None, style="tunable"):
     shapes, TypeError for dtypes. Source: Jing et al. (2017), "Tunable efficient unitary neural
     networks (EUNN)".
     """
+    require_real("rotations", theta=theta, phi=phi)
     field = "real" if phi is None else "complex"
+    stored, theta = pt.as_tensor_variable(storage(h)), pt.as_tensor_variable(theta)
+    if is_complex(h) and phi is None:
+        # The planes are two rows of a batch.
+        theta = theta[..., None, :, :]
     angles = [theta] if phi is None else [theta, phi]
-    return Rotations(field, style)(pt.as_tensor_variable(h), *angles)
+    turned = Rotations(field, style)(stored, *angles)
+    return mark(turned) if is_complex(h) else turned

@@ -1,7 +1,6 @@
 """The recurrence and its gradient as loops over time, in complex (or real) arithmetic."""
 
-from unitarygraph.core.array import hconj
-from unitarygraph.ops.activations import LEAKY_SLOPE, MODRELU_EPS
+from unitarygraph.ops.activations import MODRELU_EPS, RECURRENT
 
 
 def forward(xp, op, drive, W, h0, bias, mask):
@@ -25,8 +24,8 @@ def forward(xp, op, drive, W, h0, bias, mask):
 def backward(xp, op, drive, W, h0, bias, mask, states, moduli, states_bar, last_bar):
     """`RecurrenceGrad`: cotangents of drive, W, h0 and bias."""
     stacked = op.field == "complex"
-    has_bias = op.activation == "modrelu"
-    start, adjoint = matrices(xp, h0, stacked), hconj(xp, matrices(xp, W, stacked))
+    has_bias = RECURRENT[op.activation].biased
+    start, adjoint = matrices(xp, h0, stacked), xp.conj(matrices(xp, W, stacked)).mT
     before = xp.concatenate([h0[None], states])[:-1]
     given = {"state": states, "before": before}
     if has_bias and stacked:
@@ -39,16 +38,16 @@ def backward(xp, op, drive, W, h0, bias, mask, states, moduli, states_bar, last_
 
     def step(carry, arrays):
         h_bar, W_bar, bias_bar = carry
-        at = dict(zip(names, arrays, strict=True))
+        here = dict(zip(names, arrays, strict=True))
         if op.from_states:
-            h_bar = h_bar + matrices(xp, at["bar"], stacked)
-        h = matrices(xp, at["state"], stacked)
-        z_bar, b_bar = slope(xp, op, h, h_bar, bias, at.get("modulus"))
+            h_bar = h_bar + matrices(xp, here["bar"], stacked)
+        h = matrices(xp, here["state"], stacked)
+        z_bar, b_bar = slope(xp, op, h, h_bar, bias, here.get("modulus"))
         if op.masked:
-            keep = at["keep"][:, None]
+            keep = here["keep"][:, None]
             z_bar = xp.where(keep, z_bar, 0)
             b_bar = xp.where(keep, b_bar, 0) if has_bias else b_bar
-        W_bar = W_bar + hconj(xp, matrices(xp, at["before"], stacked)) @ z_bar
+        W_bar = W_bar + xp.conj(matrices(xp, here["before"], stacked)).mT @ z_bar
         if has_bias:
             bias_bar = bias_bar + xp.sum(b_bar, 0)
         through = z_bar @ adjoint
@@ -63,10 +62,8 @@ def backward(xp, op, drive, W, h0, bias, mask, states, moduli, states_bar, last_
 
 def activate(xp, op, z, bias):
     """f(z), and in a tuple the modulus where the backward pass reads it."""
-    if op.activation != "modrelu":
-        return split(xp, lambda x: SPLIT[op.activation](xp, x), z), ()
-    if op.field == "real":
-        return xp.sign(z) * xp.maximum(xp.abs(z) + bias, xp.zeros_like(z)), ()
+    if not op.keeps_moduli:
+        return split(xp, lambda x: RECURRENT[op.activation].value(xp, x, bias), z), ()
     x, y = xp.real(z), xp.imag(z)
     m = xp.sqrt(x * x + y * y + MODRELU_EPS)
     return z * (xp.maximum(m + bias, xp.zeros_like(m)) / m), (m,)
@@ -74,30 +71,15 @@ def activate(xp, op, z, bias):
 
 def slope(xp, op, h, h_bar, bias, m):
     """Cotangents of z and, entry by entry, of the bias, from h = f(z)."""
-    if op.activation != "modrelu":
-        return split(xp, lambda x, g: SLOPE[op.activation](xp, x, g), h, h_bar), None
-    if op.field == "real":
-        return xp.where(h == 0, 0, h_bar), xp.sign(h) * h_bar
+    if not op.keeps_moduli:
+        z_bar = split(xp, lambda *x: RECURRENT[op.activation].slope(xp, *x), h, h_bar)
+        return z_bar, xp.sign(h) * h_bar if RECURRENT[op.activation].biased else None
     dead = m + bias <= 0
     scale = xp.where(dead, 1, m + bias) / m
     # z = h / scale; d modrelu: s z_bar - b/m^3 z Re(conj(z) h_bar), zero where dead.
     along = (xp.real(h) * xp.real(h_bar) + xp.imag(h) * xp.imag(h_bar)) / (scale * m)
     z_bar = scale * h_bar - bias / (m * m) * (h / scale) * along
     return xp.where(dead, 0, z_bar), xp.where(dead, 0, along)
-
-
-SPLIT = {
-    "relu": lambda xp, x: xp.where(x <= 0, 0, x),
-    "leaky_relu": lambda xp, x: xp.where(x > 0, x, LEAKY_SLOPE * x),
-    "tanh": lambda xp, x: xp.tanh(x),
-    "identity": lambda xp, x: x,
-}
-SLOPE = {
-    "relu": lambda xp, h, g: xp.where(h > 0, g, h * 0),
-    "leaky_relu": lambda xp, h, g: xp.where(h > 0, g, LEAKY_SLOPE * g),
-    "tanh": lambda xp, h, g: (1 - h * h) * g,
-    "identity": lambda xp, h, g: g,
-}
 
 
 def split(xp, f, *arrays):

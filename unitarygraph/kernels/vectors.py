@@ -1,0 +1,56 @@
+"""Loops over arrays that do not overlap, one result a loop: what LLVM makes vectors of."""
+
+from numba import njit
+
+# x / m and y / m may share one division; nothing may assume that there is no NaN.
+OPTIONS = {"fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
+
+
+@njit(**OPTIONS)
+def copy(x, y):
+    """y = x."""
+    for j in range(len(x)):
+        y[j] = x[j]
+
+
+@njit(**OPTIONS)
+def clear(x):
+    """x = 0; a loop, since LLVM compiles slice assignment for a second."""
+    for j in range(len(x)):
+        x[j] = 0
+
+
+@njit(**OPTIONS)
+def add(x, y, z):
+    """z = x + y; z may be x or y."""
+    for j in range(len(x)):
+        z[j] = x[j] + y[j]
+
+
+@njit(**OPTIONS)
+def subtract(x, y, z):
+    """z = x - y."""
+    for j in range(len(x)):
+        z[j] = x[j] - y[j]
+
+
+@njit(**OPTIONS)
+def add_and_clear(total, step):
+    """Add a step's sum to the total, in double, and start the next from zero."""
+    for j in range(len(step)):
+        total[j] += step[j]
+    clear(step)
+
+
+@njit(**OPTIONS)
+def pass_masked_rows(mask, x, carried, zero):
+    """Backward through a masked step: x += carried; rows whose mask is 0 go on to ``carried``.
+
+    Those rows are 0 in x, the others 0 in ``carried``.
+    """
+    n = len(x) // len(mask)
+    for r in range(len(mask)):
+        for j in range(r * n, (r + 1) * n):
+            g = x[j] + carried[j]
+            x[j] = zero if mask[r] == 0 else g
+            carried[j] = g if mask[r] == 0 else zero
