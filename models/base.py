@@ -13,15 +13,16 @@ import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
+from unitarygraph.module import Module
 from unitarygraph.nn.recurrent import is_index
 from unitarygraph.parameter import parameter
 
 
-class Model(ABC):
+class Model(Module, ABC):
     """A map of sequences, ``(T, B, input_size) -> (T, B, output_size)``; most are recurrent.
 
-    A subclass enters what it trains in :attr:`params`, and in :attr:`statistics` what it keeps but
-    does not train.
+    A subclass keeps what it trains, its layers and their running averages in attributes; see
+    :class:`unitarygraph.Module` for what it says of its own.
     """
 
     #: training settings that suit the model (see ``unitarygraph.training.settings``)
@@ -32,10 +33,6 @@ class Model(ABC):
     tasks: ClassVar[tuple[str, ...] | None] = None
     #: whether the recurrent matrix is unitary by construction
     unitary: bool = False
-
-    params: list[SharedVariable]
-    #: shared variables that the outputs depend on and :meth:`training` updates, as running means
-    statistics: list[SharedVariable]
 
     def __init__(
         self,
@@ -49,16 +46,14 @@ class Model(ABC):
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, output_size
         self.dtype = dtype or pytensor.config.floatX
         self.options = options
-        self.params = []
-        self.statistics = []
 
-    def add(self, name: str, value: np.ndarray, manifold: Any = None) -> SharedVariable:
-        """Make a parameter of the model's dtype, unique by name, and enter it in `params`."""
+    def parameter(
+        self, name: str, value: np.ndarray, manifold: Any = None, group: str | None = None
+    ) -> SharedVariable:
+        """Return a parameter of the model's dtype, unique by name, to be kept in an attribute."""
         if name in {p.name for p in self.params}:
             raise ValueError(f"parameter {name!r} is already in the model")
-        variable = parameter(np.asarray(value, dtype=self.dtype), manifold, name=name)
-        self.params.append(variable)
-        return variable
+        return parameter(np.asarray(value, dtype=self.dtype), manifold, name, group)
 
     @abstractmethod
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
@@ -67,7 +62,7 @@ class Model(ABC):
     def training(
         self, x: TensorVariable, mask: TensorVariable | None = None
     ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
-        """Return the outputs to be trained on, and updates of `statistics` to be made with them.
+        """Return the outputs to be trained on, and updates of `buffers` to be made with them.
 
         For most models the outputs are those of a call, and there are no updates.
         """
@@ -81,28 +76,6 @@ class Model(ABC):
         """Return the current hidden-to-hidden matrices of all layers."""
         matrix = self.recurrent_matrix()
         return [] if matrix is None else [matrix]
-
-    @property
-    def orthogonal_params(self) -> list[SharedVariable]:
-        """The subset of `params` that is trained with ``orthogonal_learning_rate``."""
-        return []
-
-    @property
-    def phase_params(self) -> list[SharedVariable]:
-        """The subset that is trained with ``phase_learning_rate`` where one is given."""
-        return []
-
-    def free_parameters(self) -> int:
-        """Return the number of free real parameters."""
-        return sum(p.get_value().size for p in self.params)
-
-    def penalty(self) -> TensorVariable | None:
-        """Return a scalar to be added to the loss in training, None for nothing."""
-        return None
-
-    def post_updates(self) -> dict[SharedVariable, TensorVariable]:
-        """Return updates to be made after each training step, from the new values."""
-        return {}
 
 
 def affine(x: TensorVariable, weight: TensorVariable, bias: TensorVariable) -> TensorVariable:

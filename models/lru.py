@@ -18,6 +18,7 @@ from unitarygraph.nn.dropout import dropout
 from unitarygraph.nn.gelu import gelu
 from unitarygraph.nn.layer_norm import LayerNorm
 from unitarygraph.nn.lru import LRU as Layer
+from unitarygraph.parametrizations import Diagonal
 
 NORMS = ("layer", "batch")
 
@@ -97,7 +98,6 @@ class LRU(Model):
         super().__init__(input_size, hidden_size, output_size, dtype=dtype, **own)
         rng = np.random.default_rng(rng)
         self._encoder = self._affine(rng, "encoder", input_size, hidden_size)
-        self.layers = []
         self._blocks = []
         for number in range(layers):
             name = f"layer{number}"
@@ -112,13 +112,10 @@ class LRU(Model):
                 name=name,
                 **ring,
             )
-            self.params += [*normalise.params, *layer.params]
-            self.statistics += getattr(normalise, "statistics", [])
             gate = [
                 self._affine(rng, f"{name}/{half}", hidden_size, hidden_size)
                 for half in ("value", "gate")
             ]
-            self.layers.append(layer)
             self._blocks.append((normalise, layer, gate))
         self._decoder = self._affine(rng, "decoder", hidden_size, output_size)
         # Two for each block; they have names, for checkpoints.
@@ -131,7 +128,9 @@ class LRU(Model):
         self, rng: np.random.Generator, name: str, rows: int, columns: int
     ) -> tuple[SharedVariable, SharedVariable]:
         weight = rng.standard_normal((rows, columns)) / np.sqrt(rows)
-        return self.add(f"{name}/weight", weight), self.add(f"{name}/bias", np.zeros(columns))
+        return self.parameter(f"{name}/weight", weight), self.parameter(
+            f"{name}/bias", np.zeros(columns)
+        )
 
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
         """Return the outputs (T, B, output_size) for x (T, B, input_size)."""
@@ -183,13 +182,11 @@ class LRU(Model):
 
     def recurrent_matrix(self) -> np.ndarray:
         """Return diag(lambda) of the first layer."""
-        return self.layers[0].eigenvalues[0].value()
+        return self._recurrences()[0].value()
 
     def recurrent_matrices(self) -> list[np.ndarray]:
         """Return diag(lambda) of every layer and direction."""
-        return [diagonal.value() for layer in self.layers for diagonal in layer.eigenvalues]
+        return [diagonal.value() for diagonal in self._recurrences()]
 
-    @property
-    def orthogonal_params(self) -> list[SharedVariable]:
-        """The recurrences' nu, theta, gamma and B."""
-        return [p for layer in self.layers for p in layer.recurrent_params]
+    def _recurrences(self) -> list[Diagonal]:
+        return [diagonal for _, layer, _ in self._blocks for diagonal in layer.eigenvalues]

@@ -65,14 +65,12 @@ class RecurrentModel(Model):
                 prefix = f"layer{number}/{direction}{'/' * bidirectional}" if several else ""
                 cell = self.make_cell(features, rng, prefix, complex_input)
                 layer.append(cell)
-                self.params.extend(cell.params)
-                self.statistics.extend(cell.state)
             self.layers.append(layer)
             complex_input = cell.field == "complex"
             features = cell.hidden_size * len(layer)
         rows = 2 * features if complex_input else features
-        self.weight = self.add("U", self.first_readout(rng, (rows, output_size)))
-        self.bias = self.add("c", np.zeros(output_size))
+        self.weight = self.parameter("U", self.first_readout(rng, (rows, output_size)))
+        self.bias = self.parameter("c", np.zeros(output_size))
         # What follows layer k is dropped out by generator k; they have names, for checkpoints.
         self._generators = {
             k: pytensor.shared(child, name=f"dropout{k}")
@@ -173,27 +171,3 @@ class RecurrentModel(Model):
     def recurrent_matrices(self):
         """Current W of every cell that has one."""
         return [W for W in (cell.matrix() for cell in self.cells) if W is not None]
-
-    @property
-    def orthogonal_params(self):
-        """What the cells train at the orthogonal rate."""
-        return [p for cell in self.cells for p in cell.orthogonal_params]
-
-    @property
-    def phase_params(self):
-        """Phases that have a rule of their own."""
-        return [p for cell in self.cells for p in cell.phase_params]
-
-    def free_parameters(self):
-        """Number of free real parameters: a unitary matrix has n^2."""
-        ends = self.weight.get_value().size + self.bias.get_value().size
-        return ends + sum(cell.free_parameters() for cell in self.cells)
-
-    def penalty(self):
-        """Sum of the cells' penalties."""
-        given = [p for p in (cell.penalty() for cell in self.cells) if p is not None]
-        return sum(given[1:], given[0]) if given else None
-
-    def post_updates(self):
-        """The cells' updates after a training step."""
-        return {v: new for cell in self.cells for v, new in cell.post_updates().items()}

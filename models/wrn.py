@@ -14,6 +14,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.manifolds import Oblique
 from unitarygraph.models.base import Model
+from unitarygraph.module import Module
 from unitarygraph.nn import BatchNorm, Conv2D, Dense
 
 #: channels of the first convolution and, times the width, of the three groups of blocks
@@ -107,7 +108,6 @@ class WideResNet(Model):
         self._dense = Dense(
             self.hidden_size, output_size, rng=self._rng, dtype=self.dtype, name="dense"
         )
-        self.params.extend(self._dense.params)
 
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
         """Return the answers (T, B, output_size) for images x (T, B, input_size)."""
@@ -119,16 +119,9 @@ class WideResNet(Model):
         """Return the answers by the batch's own statistics, and the running ones' updates."""
         return self._outputs(x, mask, training=True)
 
-    @property
-    def orthogonal_params(self) -> list[SharedVariable]:
-        """The filters of unit length."""
-        return [p for p in self.params if isinstance(p.manifold, Oblique)]
-
-    def penalty(self) -> TensorVariable | None:
+    def own_penalty(self) -> TensorVariable | None:
         """Return the weight decay's half sum of squares."""
-        free = [
-            p for p in self.params if p.name.endswith("/weight") and p not in self.orthogonal_params
-        ]
+        free = [p for p in self.group("other") if p.name.endswith("/weight")]
         half = np.asarray(self.options["weight_decay"] / 2, self.dtype)
         return half * sum(pt.sum(pt.sqr(p)) for p in free)
 
@@ -161,14 +154,14 @@ class WideResNet(Model):
                 shortcut = None
                 if channels != outputs:
                     shortcut = self._convolution(f"{name}/shortcut", channels, outputs, 1, stride)
-                yield Block((first, second), (conv1, conv2), shortcut)
+                yield Block((first, conv1), (second, conv2), shortcut)
                 channels = outputs
 
     def _convolution(
         self, name: str, inputs: int, outputs: int, kernel: int, stride: int = 1
     ) -> Conv2D:
         on_oblique = self.options["oblique"] and outputs < inputs * kernel**2
-        layer = Conv2D(
+        return Conv2D(
             inputs,
             outputs,
             kernel,
@@ -178,36 +171,32 @@ class WideResNet(Model):
             dtype=self.dtype,
             name=name,
         )
-        self.params.extend(layer.params)
-        return layer
 
     def _batch_norm(self, name: str, features: int) -> BatchNorm:
-        layer = BatchNorm(features, dtype=self.dtype, name=name)
-        self.params.extend(layer.params)
-        self.statistics.extend(layer.statistics)
-        return layer
+        return BatchNorm(features, dtype=self.dtype, name=name)
 
 
-class Block:
+class Block(Module):
     """One residual block of `WideResNet`."""
 
     def __init__(
         self,
-        norms: tuple[BatchNorm, BatchNorm],
-        convolutions: tuple[Conv2D, Conv2D],
+        first: tuple[BatchNorm, Conv2D],
+        second: tuple[BatchNorm, Conv2D],
         shortcut: Conv2D | None,
     ) -> None:
-        self.norms, self.convolutions, self.shortcut = norms, convolutions, shortcut
+        self.first, self.second, self.shortcut = first, second, shortcut
 
     def __call__(
         self, x: TensorVariable, training: bool
     ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
         """Return the block's value at x (B, C, H, W), and its norms' updates."""
-        first, updates = self.norms[0](x, training)
+        (norm1, conv1), (norm2, conv2) = self.first, self.second
+        first, updates = norm1(x, training)
         first = pt.maximum(first, 0)
-        second, after = self.norms[1](self.convolutions[0](first), training)
+        second, after = norm2(conv1(first), training)
         straight = x if self.shortcut is None else self.shortcut(first)
-        return straight + self.convolutions[1](pt.maximum(second, 0)), updates | after
+        return straight + conv2(pt.maximum(second, 0)), updates | after
 
 
 def images(x: TensorVariable) -> TensorVariable:

@@ -12,9 +12,12 @@ from unitarygraph.manifolds import Euclidean, Manifold
 
 FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
 
+#: groups of parameters that may have update rules of their own
+GROUPS = ("orthogonal", "phase", "other")
+
 
 class Parameter(TensorSharedVariable):
-    """Shared variable that knows its manifold; made by `parameter`."""
+    """Shared variable that knows its manifold and its group; made by `parameter`."""
 
     @property
     def manifold(self):
@@ -23,13 +26,18 @@ class Parameter(TensorSharedVariable):
         return self.tag.manifold
 
     @property
+    def group(self):
+        """Which update rule it is for: "orthogonal", "phase" or "other"."""
+        return group_of(self)
+
+    @property
     def value(self):
         """Copy of the current value, a NumPy complex array in the complex field."""
         stored = self.get_value()
         return to_complex(stored) if self.manifold.field == "complex" else stored
 
 
-def parameter(value, manifold=None, name=None):
+def parameter(value, manifold=None, name=None, group=None):
     """Shared variable with a static shape, a ``.manifold``, flat space by default, and a ``.value``.
 
     ``value`` is an array of float32 or float64, copied; Python numbers, lists and integers become
@@ -37,8 +45,12 @@ def parameter(value, manifold=None, name=None):
     (`unitarygraph.stacked.from_complex`), by default on ``Euclidean("complex")``; its parameter's
     ``value`` is a complex array again. So is that of a stacked array with a complex manifold.
 
-    Raises ValueError when the value is not on the manifold, naming the deviation, or not of a shape
-    that the manifold has, and for a complex value on a real manifold; TypeError for other dtypes.
+    ``group`` says which update rule it is for: "orthogonal" (unitary matrices and what they are made
+    of), "phase" (angles with a rule of their own) or, by default, "other".
+
+    Raises ValueError for an unknown group, when the value is not on the manifold, naming the
+    deviation, or not of a shape that the manifold has, and for a complex value on a real manifold;
+    TypeError for other dtypes.
 
     >>> import numpy as np, unitarygraph as ug
     >>> U = ug.manifolds.Unitary()
@@ -53,6 +65,8 @@ def parameter(value, manifold=None, name=None):
             "parameter: manifold must be a manifold such as unitarygraph.manifolds.Unitary(), "
             f"got {manifold!r}"
         )
+    if group not in (None, *GROUPS):
+        raise ValueError(f"parameter: group must be one of {', '.join(GROUPS)}, got {group!r}")
     if isinstance(value, Variable):
         raise TypeError(f"parameter: value must be an array, got the variable {value}")
     array = np.array(value)
@@ -78,8 +92,13 @@ def parameter(value, manifold=None, name=None):
         raise ValueError(f"parameter: the value{label} was refused. {error}") from None
     kind = TensorType(array.dtype.name, shape=array.shape)
     variable = Parameter(type=kind, value=array, strict=False, name=name)
-    variable.tag.manifold = manifold
+    variable.tag.manifold, variable.tag.group = manifold, group or "other"
     return variable
+
+
+def group_of(variable):
+    """Group of a shared variable or a clone of one; "other" where it was given none."""
+    return getattr(variable.tag, "group", "other")
 
 
 def manifold_of(variable):

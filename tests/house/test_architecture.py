@@ -23,6 +23,7 @@ FLOORS = [
     ("updates",),
     ("parametrizations", "dissolving", "orthogonalize"),
     ("checks",),
+    ("module",),
     ("parameter", "function"),
     ("manifolds",),
     ("rewrites",),

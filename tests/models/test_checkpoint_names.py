@@ -1,4 +1,4 @@
-"""What checkpoints rest on: every model's parameters, their order, names, shapes, groups, first values."""
+"""What checkpoints rest on: order, names, shapes, groups and first values of all parameters."""
 
 from pathlib import Path
 
@@ -20,19 +20,13 @@ CASES = {name: {} for name in models.MODELS} | {
 }
 
 
-def group_of(model, p):
-    if p in model.orthogonal_params:
-        return "orthogonal"
-    return "phase" if p in model.phase_params else "other"
-
-
 def rows(case):
     """(name, group, shape, a number that the values give) of what a case's model trains and keeps."""
     name = case.partition(" ")[0]
     hidden = 64 if name == "wrn" else 8
     model = models.build(name, 3, hidden, 2, rng=5, dtype="float64", **CASES[case])
-    trained = [(p, group_of(model, p)) for p in model.params]
-    for variable, group in trained + [(v, "kept") for v in model.statistics]:
+    trained = [(p, p.group) for p in model.params]
+    for variable, group in trained + [(v, "kept") for v in model.buffers]:
         value = np.asarray(variable.get_value(), "float64")
         weights = np.cos(np.arange(1, value.size + 1))
         yield variable.name, group, "x".join(map(str, value.shape)), weights @ value.ravel()

@@ -59,7 +59,7 @@ def build(name, options, dtype="float64", rng=1):
 
 def stored(model):
     """Values of parameters and of what else the outputs depend on, by name."""
-    return {p.name: np.array(p.get_value()) for p in (*model.params, *model.statistics)}
+    return {p.name: np.array(p.get_value()) for p in (*model.params, *model.buffers)}
 
 
 def roughen(model, rng):
@@ -121,7 +121,7 @@ def in_double(name, options):
     """Outputs, loss and gradients by Python in float64 of the values that float32 has."""
     model, single = build(name, dict(options)), build(name, dict(options), "float32")
     for p, q in zip(
-        [*model.params, *model.statistics], [*single.params, *single.statistics], strict=True
+        [*model.params, *model.buffers], [*single.params, *single.buffers], strict=True
     ):
         p.set_value(q.get_value().astype(p.type.dtype))
     inputs, results = graph(model)

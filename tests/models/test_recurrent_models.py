@@ -56,7 +56,7 @@ def test_layers_and_directions_compose(field, bidirectional, rng):
         states = np.concatenate(runs, axis=-1)
     assert_allclose(f(data, keep), read_out(p, states), atol=1e-12)
     assert len(model.recurrent_matrices()) == 2 * (1 + bidirectional)
-    assert [v.name for v in model.orthogonal_params] == [k for k in p if k.endswith("A")]
+    assert [v.name for v in model.group("orthogonal")] == [k for k in p if k.endswith("A")]
 
 
 def test_bidirectional_outputs_know_the_future(rng):

@@ -4,11 +4,12 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.module import Module
 from unitarygraph.nn.running import count_along, running, unbiased
 from unitarygraph.parameter import parameter
 
 
-class BatchNorm:
+class BatchNorm(Module):
     r"""Each feature brought to mean 0 and variance 1, then scaled by a gain g and moved by a bias b.
 
     .. math:: y = g\,\frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + b
@@ -36,7 +37,7 @@ class BatchNorm:
     epsilon : positive
     dtype : by default ``config.floatX``
     name : of the parameters ``<name>/gain`` (at first 1) and ``<name>/bias`` (0), in ``params``,
-        and of ``<name>/mean`` (0) and ``<name>/variance`` (1), in ``statistics``
+        and of ``<name>/mean`` (0) and ``<name>/variance`` (1), in ``buffers``
 
     Raises
     ------
@@ -60,8 +61,6 @@ class BatchNorm:
         self.bias = parameter(zeros, name=f"{name}/bias")
         self.mean = pytensor.shared(zeros, name=f"{name}/mean", shape=zeros.shape)
         self.variance = pytensor.shared(ones, name=f"{name}/variance", shape=ones.shape)
-        self.params = [self.gain, self.bias]
-        self.statistics = [self.mean, self.variance]
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
     def __call__(self, x, training=True, earlier=None):

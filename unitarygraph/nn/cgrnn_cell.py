@@ -87,26 +87,26 @@ class CGRNNCell(Cell):
         )
         rng = np.random.default_rng(rng)
         self.gates, self.activation = gates, activation
-        self.parametrization = self.use(parametrization)
+        self.parametrization = parametrization
         flat = Euclidean("complex")
-        self.kernel = self.add("V", glorot_uniform(rng, (input_size, n), planes=2), flat)
-        self.bias = self.add("b", np.zeros((2, n)), flat)
+        self.kernel = self.parameter("V", glorot_uniform(rng, (input_size, n), planes=2), flat)
+        self.bias = self.parameter("b", np.zeros((2, n)), flat)
         # Glorot's range is that of each gate's own matrix.
         kernels, weights = (
             np.concatenate([glorot_uniform(rng, (rows, n), planes=2) for _ in range(gates)], axis=2)
             for rows in (input_size, n)
         )
-        self.gate_kernel = self.add("V_g", kernels, flat)
-        self.gate_weight = self.add("W_g", weights, flat)
-        self.gate_bias = self.add("b_g", np.full((2, gates * n), gate_bias), flat)
+        self.gate_kernel = self.parameter("V_g", kernels, flat)
+        self.gate_weight = self.parameter("W_g", weights, flat)
+        self.gate_bias = self.parameter("b_g", np.full((2, gates * n), gate_bias), flat)
         self.mixture = np.zeros(2, self.dtype)
         if gates == 2 and train_mixture:
-            self.mixture = self.add("a", self.mixture)
+            self.mixture = self.parameter("a", self.mixture)
         self.offset = self.scale = None
         if activation == "modrelu":
-            self.offset = self.add("offset", rng.uniform(-0.01, 0.01, n))
+            self.offset = self.parameter("offset", rng.uniform(-0.01, 0.01, n))
         elif activation == "hirose":
-            self.scale = self.add("m", rng.uniform(0.9, 1.1))
+            self.scale = self.parameter("m", rng.uniform(0.9, 1.1))
 
     def __call__(self, x, mask=None):
         n = self.hidden_size

@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean
+from unitarygraph.module import Module
 from unitarygraph.nn.running import count_along, running, unbiased
 from unitarygraph.nn.whitening import (
     covariance,
@@ -18,7 +19,7 @@ from unitarygraph.nn.whitening import (
 from unitarygraph.parameter import parameter
 
 
-class ComplexBatchNorm:
+class ComplexBatchNorm(Module):
     r"""Each complex feature whitened as a vector (Re, Im), then turned by a gain and moved by a bias.
 
     .. math:: y = \Gamma\,(V + \epsilon I)^{-1/2}\,(z - \mu) + \beta
@@ -41,7 +42,7 @@ class ComplexBatchNorm:
     dtype : by default ``config.floatX``
     name : of the parameters ``<name>/gain`` ``(3, F)``, the entries rr, ri and ii of :math:`\Gamma`, and
         ``<name>/bias`` ``(2, F)``, in ``params``; and of ``<name>/mean`` ``(2, F)``, at first 0, and
-        ``<name>/covariance`` ``(3, F)``, at first :math:`I/\sqrt 2`, in ``statistics``
+        ``<name>/covariance`` ``(3, F)``, at first :math:`I/\sqrt 2`, in ``buffers``
 
     Raises
     ------
@@ -65,8 +66,6 @@ class ComplexBatchNorm:
         self.bias = parameter(zeros, Euclidean("complex"), name=f"{name}/bias")
         self.mean = pytensor.shared(zeros, name=f"{name}/mean", shape=zeros.shape)
         self.covariance = pytensor.shared(root, name=f"{name}/covariance", shape=root.shape)
-        self.params = [self.gain, self.bias]
-        self.statistics = [self.mean, self.covariance]
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
     def __call__(self, x, training=True, earlier=None):

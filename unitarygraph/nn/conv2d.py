@@ -39,8 +39,8 @@ class Conv2D(WeightLayer):
     name : of the parameter ``<name>/weight`` (or as the parametrisation calls them, after that) in
         ``params``
 
-    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; ``orthogonal_params``,
-    ``penalty()`` and ``post_updates()`` are the parametrisation's.
+    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; what is trained and what to do
+    in training as `unitarygraph.Module` says. A weight on a manifold is of the group "orthogonal".
 
     Raises
     ------

@@ -30,8 +30,8 @@ class Dense(WeightLayer):
     name : of the parameters ``<name>/weight`` (or as the parametrisation calls them, after that) and
         ``<name>/bias``, at first 0; all in ``params``
 
-    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; ``orthogonal_params``,
-    ``penalty()`` and ``post_updates()`` are the parametrisation's.
+    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; what is trained and what to do
+    in training as `unitarygraph.Module` says.
 
     Raises ValueError for a size below 1 and for an x whose last axes are known to be others.
     """
@@ -64,7 +64,6 @@ class Dense(WeightLayer):
         )
         zeros = np.zeros((2, output_size) if planes == 2 else output_size, dtype)
         self.bias = parameter(zeros, Euclidean(self.field), name=f"{name}/bias")
-        self.params.append(self.bias)
 
     def __call__(self, x):
         inputs = self.weight.type.shape[-2]

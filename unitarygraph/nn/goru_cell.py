@@ -49,14 +49,14 @@ class GORUCell(Cell):
             )
         super().__init__(input_size, n, dtype=dtype, prefix=prefix)
         rng = np.random.default_rng(rng)
-        self.parametrization = self.use(parametrization)
+        self.parametrization = parametrization
         if structured is None:
             structured = parametrization.prefers_structure()
         self.structured = structured
-        self.kernel = self.add("V", rng.uniform(-0.01, 0.01, (input_size, 3 * n)))
-        self.gate_weight = self.add("W_g", rng.uniform(-0.01, 0.01, (n, 2 * n)))
-        self.gate_bias = self.add("b_g", np.full(2 * n, gate_bias))
-        self.bias = self.add("b", np.full(n, 0.01))
+        self.kernel = self.parameter("V", rng.uniform(-0.01, 0.01, (input_size, 3 * n)))
+        self.gate_weight = self.parameter("W_g", rng.uniform(-0.01, 0.01, (n, 2 * n)))
+        self.gate_bias = self.parameter("b_g", np.full(2 * n, gate_bias))
+        self.bias = self.parameter("b", np.full(n, 0.01))
 
     def __call__(self, x, mask=None):
         n = self.hidden_size

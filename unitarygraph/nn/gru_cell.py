@@ -39,10 +39,10 @@ class GRUCell(Cell):
         rng, n = np.random.default_rng(rng), hidden_size
         inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(3)]
         *gates, candidate = (haar(rng, n, "real") for _ in range(3))
-        self.kernel = self.add("V", np.concatenate(inputs, axis=1))
-        self.gate_weight = self.add("W_g", np.concatenate(gates, axis=1))
-        self.weight = self.add("W", candidate)
-        self.bias = self.add("b", np.repeat([gate_bias, gate_bias, 0], n))
+        self.kernel = self.parameter("V", np.concatenate(inputs, axis=1))
+        self.gate_weight = self.parameter("W_g", np.concatenate(gates, axis=1))
+        self.weight = self.parameter("W", candidate)
+        self.bias = self.parameter("b", np.repeat([gate_bias, gate_bias, 0], n))
 
     def __call__(self, x, mask=None):
         n = self.hidden_size

@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean
+from unitarygraph.module import Module
 from unitarygraph.nn.whitening import (
     covariance,
     initial_gain,
@@ -20,7 +21,7 @@ from unitarygraph.stacked.algebra import algebra
 EPSILON = {"real": 1e-5, "complex": 1e-4}
 
 
-class LayerNorm:
+class LayerNorm(Module):
     r"""Each row brought to mean 0 and variance 1, then a gain and a bias for each feature.
 
     Real, ``(..., n) -> (..., n)``, with the row's own mean and variance (that divides by n):
@@ -66,7 +67,6 @@ class LayerNorm:
         bias = np.zeros((2, features) if stacked else features, dtype)
         self.gain = parameter(gain, name=f"{name}/gain")
         self.bias = parameter(bias, Euclidean(field), name=f"{name}/bias")
-        self.params = [self.gain, self.bias]
         self._epsilon = np.asarray(epsilon, dtype)
 
     def __call__(self, x):

@@ -39,9 +39,9 @@ class LSTMCell(Cell):
         rng, n = np.random.default_rng(rng), hidden_size
         inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(4)]
         recurrent = [haar(rng, n, "real") for _ in range(4)]
-        self.kernel = self.add("V", np.concatenate(inputs, axis=1))
-        self.weight = self.add("W", np.concatenate(recurrent, axis=1))
-        self.bias = self.add("b", np.repeat([0, forget_bias, 0, 0], n))
+        self.kernel = self.parameter("V", np.concatenate(inputs, axis=1))
+        self.weight = self.parameter("W", np.concatenate(recurrent, axis=1))
+        self.bias = self.parameter("b", np.repeat([0, forget_bias, 0, 0], n))
 
     def __call__(self, x, mask=None):
         # A product for each gate: to slice one in the step leaves a gradient to assemble in it.

@@ -1,18 +1,20 @@
-"""What every parametrisation offers."""
+"""What every parametrization offers."""
 
 from abc import ABC, abstractmethod
 
 import numpy as np
 import pytensor
 
+from unitarygraph.module import Module
+from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
 
 
-class Parametrization(ABC):
+class Parametrization(Module, ABC):
     """Unconstrained shared variables and a map from them to a unitary (orthogonal) matrix.
 
-    A subclass calls ``super().__init__(n, field, dtype)``, enters what is trained in `params` and
-    what is kept but not trained in `state`, and says in `__call__` what the matrix is. A class whose
+    A subclass calls ``super().__init__(n, field, dtype)``, keeps what is trained, made by `parameter`,
+    in attributes (see `unitarygraph.Module`), and says in `__call__` what the matrix is. A class whose
     matrix is not unitary, by a margin or altogether, sets ``unitary = False``.
     """
 
@@ -25,11 +27,11 @@ class Parametrization(ABC):
         self.n, self.field = n, field
         self.matrices = algebra(field)
         self.dtype = dtype or pytensor.config.floatX
-        #: the shared variables to train
-        self.params = []
-        #: other shared variables that W depends on or `post_updates` moves
-        self.state = []
         self._value = None
+
+    def parameter(self, value, name, manifold=None, group="orthogonal"):
+        """A parameter of the parametrization's dtype, by default of the orthogonal group."""
+        return parameter(np.asarray(value, self.dtype), manifold, name=name, group=group)
 
     @abstractmethod
     def __call__(self):
@@ -56,28 +58,6 @@ class Parametrization(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__}: has no inverse map")
 
-    @property
-    def orthogonal_params(self):
-        """Those of `params` that the lineage trains at the orthogonal rate; by default all."""
-        return self.params
-
-    @property
-    def phase_params(self):
-        """Those of `params` that are phases with a rule of their own (scuRNN); by default none."""
-        return []
-
     def prefers_structure(self):
         """Whether `apply` in each step of a recurrence is faster than one W for all; measured."""
         return False
-
-    def free_parameters(self):
-        """Number of free real parameters: what is stored, less what is not read or is bound."""
-        return sum(int(np.prod(p.type.shape)) for p in self.params)
-
-    def penalty(self):
-        """Scalar to be added to the loss in training, None for nothing."""
-        return None  # noqa: RET501
-
-    def post_updates(self):
-        """Updates to be made after each training step; none by default."""
-        return {}

@@ -27,7 +27,7 @@ class Cayley(SkewParametrization):
     Source: Helfrich, Willmott and Ye (2018), without their diagonal matrix (`ScaledCayley` has it).
     """
 
-    def __init__(self, n, init="cayley", field="complex", rng=None, dtype=None, name="A"):
+    def __init__(self, n, *, init="cayley", field="complex", rng=None, dtype=None, name="A"):
         super().__init__(n, init, field, rng, dtype, name)
 
     def of(self, A):

@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from unitarygraph.module import Module
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import semi_unitary_matrix
 
 
-class _Leading(ABC):
-    """A part of a parametrised W; what is trained, kept and updated is the parametrisation's own."""
+class _Leading(Module, ABC):
+    """A part of a parametrized W; what is trained, kept and updated is the parametrization's own."""
 
     #: what there are fewer of
     side = ""
@@ -22,7 +23,6 @@ class _Leading(ABC):
         self.parametrization, self.shape = parametrization, shape
         self.field, self.dtype = parametrization.field, parametrization.dtype
         self.matrices, self.unitary = parametrization.matrices, parametrization.unitary
-        self.params, self.state = parametrization.params, parametrization.state
 
     @abstractmethod
     def part(self, W):
@@ -38,28 +38,6 @@ class _Leading(ABC):
     def value(self):
         """Current weight as a NumPy complex (real) array."""
         return self.part(self.parametrization.value())
-
-    @property
-    def orthogonal_params(self):
-        """Those of the parametrisation."""
-        return self.parametrization.orthogonal_params
-
-    @property
-    def phase_params(self):
-        """Those of the parametrisation."""
-        return self.parametrization.phase_params
-
-    def free_parameters(self):
-        """Those of the parametrisation, more than the weight needs."""
-        return self.parametrization.free_parameters()
-
-    def penalty(self):
-        """That of the parametrisation."""
-        return self.parametrization.penalty()
-
-    def post_updates(self, *arguments):
-        """Those of the parametrisation."""
-        return self.parametrization.post_updates(*arguments)
 
 
 class LeadingColumns(_Leading):
@@ -124,9 +102,9 @@ def semi_unitary(parametrization, shape, field="real", rng=None, dtype=None, nam
     field, rng, dtype, name : given to the class or function; an instance has its own, of which
         ``field`` must be the same
 
-    Returns an object with ``params``, ``state``, ``()``, ``apply(x)``, ``value()``, ``set_value(W)``,
-    ``post_updates()`` and ``penalty()``. Raises ValueError for sizes below 1 and an instance of another
-    size or field, TypeError for what gives no parametrisation.
+    Returns a `unitarygraph.Module` with ``()``, ``apply(x)``, ``value()`` and ``set_value(W)``. Raises
+    ValueError for sizes below 1 and an instance of another size or field, TypeError for what gives no
+    parametrization.
 
     >>> from unitarygraph.parametrizations import Cayley, semi_unitary
     >>> semi_unitary(Cayley, (5, 3)).value().shape

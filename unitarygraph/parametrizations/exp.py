@@ -25,7 +25,7 @@ class Exp(SkewParametrization):
     Source: Lezcano-Casado and Martinez-Rubio (2019), "Cheap orthogonal constraints".
     """
 
-    def __init__(self, n, init="henaff", field="complex", rng=None, dtype=None, name="A"):
+    def __init__(self, n, *, init="henaff", field="complex", rng=None, dtype=None, name="A"):
         super().__init__(n, init, field, rng, dtype, name)
 
     def of(self, A):

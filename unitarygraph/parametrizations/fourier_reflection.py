@@ -5,7 +5,6 @@ import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.ops.dft import dft
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.functions import conj, mul, stack
 
@@ -38,23 +37,22 @@ class FourierReflection(Parametrization):
     #: measurements)
     structured_from = 1024
 
-    def __init__(self, n, field="complex", rng=None, dtype=None, name="W"):
+    def __init__(self, n, *, field="complex", rng=None, dtype=None, name="W"):
         super().__init__(n, field, dtype)
         if field != "complex":
             raise ValueError(f"FourierReflection: field must be 'complex', got {field!r}")
         rng = np.random.default_rng(rng)
         scale = np.sqrt(6 / (2 * n + 2))
-        theta = rng.uniform(-np.pi, np.pi, (3, n)).astype(self.dtype)
-        v = rng.uniform(-scale, scale, (2, 2, n)).astype(self.dtype)
-        v = parameter(v, Euclidean(field), name=f"{name}/v")
-        self.params = [parameter(theta, name=f"{name}/theta"), v]
+        self._theta = self.parameter(rng.uniform(-np.pi, np.pi, (3, n)), f"{name}/theta")
+        v = rng.uniform(-scale, scale, (2, 2, n))
+        self._v = self.parameter(v, f"{name}/v", Euclidean(field))
         self.permutation = rng.permutation(n)
 
     def __call__(self):
         return self.apply(self.matrices.eye(self.n, self.dtype))
 
     def apply(self, h):
-        theta, v = self.params
+        theta, v = self._theta, self._v
         h = dft(self._reflected(_turned(h, theta[2]), v[:, 1]), inverse=True)
         h = _turned(h, theta[1])[..., self.permutation]
         return _turned(dft(self._reflected(h, v[:, 0])), theta[0])

@@ -4,7 +4,6 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.ops.rotations import STYLES, rotations
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.clements import rotations_of
 from unitarygraph.parametrizations.inverse import special_matrix, unitary_matrix
@@ -57,6 +56,7 @@ class Givens(Parametrization):
     def __init__(
         self,
         n,
+        *,
         capacity=2,
         style="tunable",
         diagonal="last",
@@ -81,8 +81,8 @@ class Givens(Parametrization):
         shapes = {"theta": (self.capacity, n // 2)}
         if field == "complex":
             shapes |= {"phi": shapes["theta"], "omega": (n,)}
-        self.params = [
-            parameter(rng.uniform(-np.pi, np.pi, shape).astype(self.dtype), name=f"{name}/{key}")
+        self._angles = [
+            self.parameter(rng.uniform(-np.pi, np.pi, shape), f"{name}/{key}")
             for key, shape in shapes.items()
         ]
 
@@ -90,7 +90,7 @@ class Givens(Parametrization):
         return self.apply(self.matrices.eye(self.n, self.dtype))
 
     def apply(self, h):
-        theta, *rest = self.params
+        theta, *rest = self._angles
         if not rest:
             return rotations(h, theta, style=self.style)
         phi, omega = rest
@@ -115,7 +115,7 @@ class Givens(Parametrization):
             )
         check = unitary_matrix if self.field == "complex" else special_matrix
         angles = rotations_of(check(who, W, self.n, self.field, self.dtype))
-        for variable, found in zip(self.params, angles, strict=False):
+        for variable, found in zip(self._angles, angles, strict=False):
             value = np.zeros(variable.type.shape, self.dtype)
             value[: len(found)] = found
             variable.set_value(value)
@@ -125,8 +125,7 @@ class Givens(Parametrization):
         least = max(self.structured_from, self.structured_from_layers * self.capacity)
         return self.n >= least
 
-    def free_parameters(self):
+    def own_free_parameters(self):
         """Number of parameters that are read."""
         unread = self.capacity // 2 if self.style == "tunable" and self.n % 2 == 0 else 0
-        stored = sum(int(np.prod(p.type.shape)) for p in self.params)
-        return stored - unread * (2 if self.field == "complex" else 1)
+        return super().own_free_parameters() - unread * (2 if self.field == "complex" else 1)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from unitarygraph.manifolds import Euclidean
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import unitary_matrix
 from unitarygraph.parametrizations.reflections import (
@@ -53,6 +52,7 @@ class Householder(Parametrization):
     def __init__(
         self,
         n,
+        *,
         reflections=None,
         phases=None,
         normalize=False,
@@ -73,15 +73,11 @@ class Householder(Parametrization):
         if field == "complex":
             z = z + 1j * rng.standard_normal((n, m))
         z = np.tril(z)
-        self._V = parameter(
-            self._stored(z / np.linalg.norm(z, axis=0)), Euclidean(field), name=f"{name}/V"
-        )
-        self.params = [self._V]
+        V = self._stored(z / np.linalg.norm(z, axis=0))
+        self._V = self.parameter(V, f"{name}/V", Euclidean(field))
         self._phases = None
         if phases or (phases is None and field == "complex"):
-            angles = rng.uniform(-np.pi, np.pi, n).astype(self.dtype)
-            self._phases = parameter(angles, name=f"{name}/phases")
-            self.params.append(self._phases)
+            self._phases = self.parameter(rng.uniform(-np.pi, np.pi, n), f"{name}/phases")
 
     def __call__(self):
         U, K = compact_wy(self._V, self.field)
@@ -99,7 +95,7 @@ class Householder(Parametrization):
             h = turned_columns(h, -self._phases)
         return h - matmul(matmul(h, hconj(K)), hconj(U))
 
-    def free_parameters(self):
+    def own_free_parameters(self):
         """Entries of V that are read, with the phases."""
         n, m, planes = self.n, self.reflections, self.matrices.axes - 1
         return planes * (n * m - m * (m - 1) // 2) + n * (self._phases is not None)
@@ -131,7 +127,7 @@ class Householder(Parametrization):
         if phases:
             self._phases.set_value(np.angle(d).astype(self.dtype))
 
-    def post_updates(self):
+    def own_post_updates(self, optimizer_state=()):
         """The reflectors at unit length if `normalize`; W stays as it is."""
         return {self._V: compact_wy(self._V, self.field)[0]} if self.normalize else {}
 

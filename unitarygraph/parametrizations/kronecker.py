@@ -1,6 +1,6 @@
 """Kronecker products of small matrices."""
 
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 
 import numpy as np
@@ -44,6 +44,7 @@ class Kronecker(Parametrization):
     def __init__(
         self,
         n,
+        *,
         factors=2,
         constraint="soft",
         strength=1e-3,
@@ -61,13 +62,12 @@ class Kronecker(Parametrization):
         self.sizes, self.strength = sizes_of(n, factors), strength
         self.unitary = constraint == "exp"
         rng = np.random.default_rng(rng)
-        options = {"field": field, "rng": rng, "dtype": dtype}
-        make = Exp if self.unitary else lambda *args, **given: Point(*args, free=True, **given)
-        #: the parametrisations of the factors
+        options = {"init": init, "field": field, "rng": rng, "dtype": dtype}
+        make = Exp if self.unitary else partial(Point, free=True, group="orthogonal")
+        #: the parametrizations of the factors
         self.factors = [
-            make(size, init, name=f"{name}/{f}", **options) for f, size in enumerate(self.sizes)
+            make(size, name=f"{name}/{f}", **options) for f, size in enumerate(self.sizes)
         ]
-        self.params = [p for factor in self.factors for p in factor.params]
 
     def __call__(self):
         return reduce(self._product, [factor() for factor in self.factors])
@@ -89,11 +89,7 @@ class Kronecker(Parametrization):
             h = h.reshape((*leading, n // size, size)).swapaxes(-1, -2).reshape((*leading, n))
         return h
 
-    def free_parameters(self):
-        """Sum of the factors'."""
-        return sum(factor.free_parameters() for factor in self.factors)
-
-    def penalty(self):
+    def own_penalty(self):
         r""":math:`\mathrm{strength} \sum_f \|W_f^H W_f - I\|_F^2`, None where the factors are unitary."""
         if self.unitary:
             return None

@@ -4,7 +4,6 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.exp import Exp
 from unitarygraph.parametrizations.inverse import square_matrix
@@ -50,6 +49,7 @@ class NonNormal(Parametrization):
     def __init__(
         self,
         n,
+        *,
         init="cayley",
         published=False,
         delta=1e-4,
@@ -62,32 +62,25 @@ class NonNormal(Parametrization):
         super().__init__(n, field, dtype)
         self.published, self.delta, self.t_decay = published, delta, t_decay
         rng = np.random.default_rng(rng)
-        self._basis = Exp(n, init, field, rng, dtype, name=f"{name}/A")
+        self._basis = Exp(n, init=init, field=field, rng=rng, dtype=dtype, name=f"{name}/A")
         moduli, angles = (n, n) if field == "complex" else (n - n // 2, n // 2)
-        theta = rng.uniform(0, 2 * np.pi, angles).astype(self.dtype)
-        self._theta = parameter(theta, name=f"{name}/theta")
-        self._gamma = parameter(np.ones(moduli, self.dtype), name=f"{name}/gamma")
-        T = np.zeros(self.matrices.storage_shape((n, n)), self.dtype)
-        self._T = parameter(T, Euclidean(field), name=f"{name}/T")
-        self.params = [*self._basis.params, self._theta, self._gamma, self._T]
-
-    @property
-    def orthogonal_params(self):
-        """A alone."""
-        return self._basis.params
+        theta, T = rng.uniform(0, 2 * np.pi, angles), np.zeros(self.matrices.storage_shape((n, n)))
+        # Of the orthogonal group is A alone.
+        self._theta = self.parameter(theta, f"{name}/theta", group="other")
+        self._gamma = self.parameter(np.ones(moduli), f"{name}/gamma", group="other")
+        self._T = self.parameter(T, f"{name}/T", Euclidean(field), group="other")
 
     def __call__(self):
         P = self._basis()
         inner = self._diagonal() + self._triangle()
         return self.matrices.matmul(P, inner, self.matrices.hconj(P))
 
-    def free_parameters(self):
-        """Those of A, theta, gamma and the entries of T."""
+    def own_free_parameters(self):
+        """Those of theta, gamma and the entries of T."""
         triangle = (self.matrices.axes - 1) * int(self._mask().sum())
-        sizes = sum(p.get_value().size for p in (self._theta, self._gamma))
-        return self._basis.free_parameters() + sizes + triangle
+        return triangle + sum(p.type.shape[0] for p in (self._theta, self._gamma))
 
-    def penalty(self):
+    def own_penalty(self):
         r""":math:`\delta \sum_i (\gamma_i - 1)^2 + \frac12 \mathrm{t\_decay}\,\|T\|_F^2`, a scalar.
 
         The second term's gradient is the weight decay of T that the published code leaves to its

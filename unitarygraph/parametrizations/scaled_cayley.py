@@ -4,7 +4,6 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.cayley import Cayley
 from unitarygraph.parametrizations.inverse import inverse_cayley, matching_phases, unitary_matrix
 
@@ -29,47 +28,37 @@ class ScaledCayley(Cayley):
     init : as `Cayley`
     field, rng, dtype, name : as `Exp`; D's variable is named ``<name>/D``, theta ``<name>/theta``
 
-    Attributes: ``params`` is [A], complex [A, theta] with theta from U(0, 2 pi) (``phase_params``);
-    ``state`` is [D] in the real field. Raises ValueError for a rho out of range.
+    Attributes: ``params`` is [A], complex [A, theta] with theta, of the group "phase", from
+    U(0, 2 pi); ``buffers`` is [D] in the real field. Raises ValueError for a rho out of range.
 
     Source: Helfrich, Willmott and Ye (2018); Maduranga, Helfrich and Ye (2019).
     """
 
-    def __init__(self, n, rho=None, init="cayley", field="complex", rng=None, dtype=None, name="A"):
+    def __init__(
+        self, n, *, rho=None, init="cayley", field="complex", rng=None, dtype=None, name="A"
+    ):
         rng = np.random.default_rng(rng)
-        super().__init__(n, init, field, rng, dtype, name)
+        super().__init__(n, init=init, field=field, rng=rng, dtype=dtype, name=name)
         if field == "complex":
             if rho is not None:
                 raise ValueError(f"rho: expected None with field='complex', got {rho!r}")
-            theta = rng.uniform(0, 2 * np.pi, n).astype(self.dtype)
-            self._theta = parameter(theta, name=f"{name}/theta")
-            self.params = [*self.params, self._theta]
+            theta = rng.uniform(0, 2 * np.pi, n)
+            self._theta = self.parameter(theta, f"{name}/theta", group="phase")
             return
         rho = n // 2 if rho is None else rho
         if isinstance(rho, bool) or not isinstance(rho, int | np.integer) or not 0 <= rho <= n:
             raise ValueError(f"rho: expected an integer from 0 to {n}, got {rho!r}")
         signs = np.where(np.arange(n) < n - rho, 1, -1).astype(self.dtype)
         self._signs = pytensor.shared(signs, name=f"{name}/D", shape=(n,))
-        self.state = [self._signs]
 
-    def free_parameters(self):
+    def own_free_parameters(self):
         """n(n-1)/2, or n^2 + n in the complex field."""
-        return super().free_parameters() + (self.n if self.field == "complex" else 0)
+        return super().own_free_parameters() + (self.n if self.field == "complex" else 0)
 
     @property
     def rho(self):
         """Number of entries -1 of D, None in the complex field."""
         return None if self.field == "complex" else int(np.sum(self._signs.get_value() < 0))
-
-    @property
-    def orthogonal_params(self):
-        """A."""
-        return self.params[:1]
-
-    @property
-    def phase_params(self):
-        """Theta, in the complex field."""
-        return self.params[1:]
 
     def of(self, A):
         Z = super().of(A)

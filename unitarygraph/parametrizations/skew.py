@@ -6,7 +6,6 @@ import numpy as np
 
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.ops.upper import skew_of_upper
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.initializers import skew_initializer
 from unitarygraph.parametrizations.inverse import special_matrix
@@ -32,8 +31,7 @@ class SkewParametrization(Parametrization):
             raise ValueError(f"{expected} one with ||A + A^H|| = {off:.1e}")
         if field == "real" and np.iscomplexobj(skew):
             raise ValueError(f"init: expected a real matrix with field='real', got {skew.dtype}")
-        self._upper = parameter(self._stored(skew), Euclidean(field), name=name)
-        self.params = [self._upper]
+        self._upper = self.parameter(self._stored(skew), name, Euclidean(field))
 
     @abstractmethod
     def of(self, A):
@@ -61,7 +59,7 @@ class SkewParametrization(Parametrization):
             return np.full_like(skew, np.nan)
         return self.of_value(skew)
 
-    def free_parameters(self):
+    def own_free_parameters(self):
         """n^2, or n(n-1)/2 in the real field."""
         return self.n**2 if self.field == "complex" else self.n * (self.n - 1) // 2
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.householder import Householder
 from unitarygraph.parametrizations.inverse import square_matrix
@@ -37,7 +36,7 @@ class SVD(Parametrization):
     """
 
     def __init__(
-        self, n, reflections=None, margin=0.01, field="complex", rng=None, dtype=None, name="W"
+        self, n, *, reflections=None, margin=0.01, field="complex", rng=None, dtype=None, name="W"
     ):
         super().__init__(n, field, dtype)
         if not 0 <= margin < 1:
@@ -46,15 +45,10 @@ class SVD(Parametrization):
         rng = np.random.default_rng(rng)
         options = {"field": field, "rng": rng, "dtype": dtype}
         #: the parametrisations of U and V
-        self.left = Householder(n, reflections, name=f"{name}/left", **options)
-        self.right = Householder(n, reflections, phases=False, name=f"{name}/right", **options)
-        self._q = parameter(np.zeros(n, self.dtype), name=f"{name}/q")
-        self.params = [*self.left.params, *self.right.params, self._q]
-
-    @property
-    def orthogonal_params(self):
-        """Reflectors and phases."""
-        return self.params[:-1]
+        self.left = Householder(n, reflections=reflections, name=f"{name}/left", **options)
+        options |= {"reflections": reflections, "name": f"{name}/right"}
+        self.right = Householder(n, phases=False, **options)
+        self._q = self.parameter(np.zeros(n), f"{name}/q", group="other")
 
     def singular_values(self):
         """Symbolic s, ``(n,)``."""
@@ -69,10 +63,6 @@ class SVD(Parametrization):
     def apply(self, h):
         h = self.matrices.scale_columns(self.left.apply(h), self.singular_values())
         return self.right.apply_hconj(h)
-
-    def free_parameters(self):
-        """Those of U, of V, and n."""
-        return self.left.free_parameters() + self.right.free_parameters() + self.n
 
     def set_value(self, W):
         """Set the parameters by NumPy's singular value decomposition of W.

@@ -18,7 +18,7 @@ def identity(rng, n, field="complex"):
 
 def urnn(rng, n, field="complex"):
     """Draw a matrix of the uRNN's form, `FourierReflection`: complex only (Wisdom et al., 2016)."""
-    return FourierReflection(n, field, rng, "float64").value()
+    return FourierReflection(n, field=field, rng=rng, dtype="float64").value()
 
 
 UNITARY_INITIALIZERS = {"haar": haar, "identity": identity, "urnn": urnn}

@@ -51,7 +51,7 @@ class Program:
         )
         self.names: list[str] = []
         self.shared: dict[str, SharedVariable] = {}
-        self._remember([*self.model.params, *self.model.statistics])
+        self._remember([*self.model.params, *self.model.buffers])
         self._step: Function | None = None
         self._after_step: Function | None = None
         self._evaluations: dict[int, Function] = {}
@@ -125,7 +125,7 @@ class Program:
 
     def restore_parameters(self, values: dict[str, Value]) -> None:
         """Set the model's parameters and statistics from a state that may hold more."""
-        for name in (p.name for p in (*self.model.params, *self.model.statistics)):
+        for name in (p.name for p in (*self.model.params, *self.model.buffers)):
             if name not in values:
                 raise ValueError(f"state: expected a variable {name!r}, got {sorted(values)}")
             self.shared[name].set_value(_checked(self.shared[name], values[name]))
