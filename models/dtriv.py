@@ -25,8 +25,8 @@ class DynamicTrivializationRNN(RecurrentModel):
         {"copying": MappingProxyType({"model.M": 30, "learning_rate": 5e-4})}
     )
     unitary = True
-    first_kernel = staticmethod(kaiming_normal)
-    first_readout = staticmethod(kaiming_normal)
+    input_init = staticmethod(kaiming_normal)
+    readout_init = staticmethod(kaiming_normal)
 
     def __init__(
         self,

@@ -32,8 +32,8 @@ class ExpRNN(RecurrentModel):
         }
     )
     unitary = True
-    first_kernel = staticmethod(kaiming_normal)
-    first_readout = staticmethod(kaiming_normal)
+    input_init = staticmethod(kaiming_normal)
+    readout_init = staticmethod(kaiming_normal)
 
     def __init__(
         self,

@@ -28,6 +28,6 @@ class IRNN(RecurrentModel):
         super().__init__(*sizes, init=init, activation="relu", **common)
 
     @staticmethod
-    def first_kernel(rng, shape, planes=1):
+    def input_init(rng, shape, planes=1):
         """Draw V from N(0, 0.001^2)."""
         return rng.normal(scale=1e-3, size=shape)

@@ -24,8 +24,8 @@ class NnRNN(RecurrentModel):
     defaults = MappingProxyType(
         {"optimizer": "rmsprop", "learning_rate": 5e-4, "orthogonal_learning_rate": 1e-6}
     )
-    first_kernel = staticmethod(kaiming_normal)
-    first_readout = staticmethod(kaiming_normal)
+    input_init = staticmethod(kaiming_normal)
+    readout_init = staticmethod(kaiming_normal)
 
     def __init__(
         self,

@@ -37,8 +37,8 @@ class ProjUNN(RecurrentModel):
         }
     )
     unitary = True
-    first_kernel = staticmethod(kaiming_normal)
-    first_readout = staticmethod(kaiming_normal)
+    input_init = staticmethod(kaiming_normal)
+    readout_init = staticmethod(kaiming_normal)
 
     def __init__(
         self,

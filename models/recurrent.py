@@ -14,6 +14,7 @@ from unitarygraph.nn.cell import RecurrentCell
 from unitarygraph.nn.dropout import dropout
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrent import readout
+from unitarygraph.stacked.operands import stored
 
 
 class RecurrentModel(Model):
@@ -69,7 +70,7 @@ class RecurrentModel(Model):
             complex_input = cell.field == "complex"
             features = cell.hidden_size * len(layer)
         rows = 2 * features if complex_input else features
-        self.weight = self.parameter("U", self.first_readout(rng, (rows, output_size)))
+        self.weight = self.parameter("U", self.readout_init(rng, (rows, output_size)))
         self.bias = self.parameter("c", np.zeros(output_size))
         # What follows layer k is dropped out by generator k; they have names, for checkpoints.
         self._generators = {
@@ -84,9 +85,9 @@ class RecurrentModel(Model):
     matrix_options = MappingProxyType({})
     matrix_name = "W"
     #: first value of V, a function of a Generator, the shape and the number of planes
-    first_kernel = staticmethod(glorot_uniform)
+    input_init = staticmethod(glorot_uniform)
     #: first value of U, a function of a Generator and the shape
-    first_readout = staticmethod(glorot_uniform)
+    readout_init = staticmethod(glorot_uniform)
     #: b is drawn from U(-bias_range, bias_range)
     bias_range = 0.01
     #: whether h_0 is trained
@@ -101,7 +102,7 @@ class RecurrentModel(Model):
             self.make_matrix(rng, prefix),
             input_size,
             activation=self.options.get("activation", "modrelu"),
-            kernel=self.first_kernel,
+            input_init=self.input_init,
             bias_range=self.bias_range,
             learned_start=self.learned_start,
             structured=self.options.get("structured"),
@@ -142,7 +143,7 @@ class RecurrentModel(Model):
 
     def _outputs(self, x, mask, updates):
         """Outputs; with a dictionary of updates those of training, which it is filled with."""
-        states = x
+        states = stored(x)
         for number, layer in enumerate(self.layers):
             if number:
                 states = self._dropped(states, number, updates)

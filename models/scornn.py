@@ -31,7 +31,7 @@ class ScoRNN(RecurrentModel):
     )
     unitary = True
     bias_range = 0.0
-    first_kernel = staticmethod(uniform(0.01))
+    input_init = staticmethod(uniform(0.01))
 
     def __init__(self, *sizes, rho: int | None = None, init: str = "cayley", **common):
         super().__init__(*sizes, rho=rho, init=init, **common)

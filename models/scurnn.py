@@ -33,7 +33,7 @@ class ScuRNN(RecurrentModel):
         }
     )
     unitary = True
-    first_kernel = staticmethod(uniform(0.01))
+    input_init = staticmethod(uniform(0.01))
 
     def __init__(self, *sizes, init: str = "cayley", **common):
         super().__init__(*sizes, init=init, **common)

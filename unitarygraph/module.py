@@ -1,13 +1,12 @@
 """What is trained and what is kept: one walk through parametrizations, layers, cells and models."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from pytensor.tensor.sharedvar import TensorSharedVariable
 
 from unitarygraph.parameter import GROUPS, Parameter, group_of
-
-WALKED = ("params", "buffers", "group", "penalty", "post_updates", "free_parameters")
 
 
 class Module:
@@ -20,7 +19,7 @@ class Module:
 
     A subclass says its own share, without that of the modules within it, in `own_penalty`,
     `own_post_updates`, `own_free_parameters` and `trains`; to override what sums them up is refused
-    (TypeError), since a module around it would not ask for that.
+    (TypeError), since a module around it would not ask for that. `override_instead` names it.
 
     >>> import numpy as np, unitarygraph as ug
     >>> class Scaled(ug.Module):
@@ -34,15 +33,25 @@ class Module:
     6
     """
 
+    #: what subclasses override in the place of methods that rest on it
+    override_instead: ClassVar = {
+        "params": "trains",
+        "buffers": "trains",
+        "group": "trains",
+        "penalty": "own_penalty",
+        "post_updates": "own_post_updates",
+        "free_parameters": "own_free_parameters",
+    }
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        for name in WALKED:
-            if name in vars(cls):
-                instead = "trains" if name in WALKED[:3] else f"own_{name}"
-                raise TypeError(
-                    f"{cls.__name__}: {name} sums up what a module and those within it have; "
-                    f"override {instead} for the module's own"
-                )
+        for parent in cls.__mro__[1:]:
+            for name, instead in vars(parent).get("override_instead", {}).items():
+                if name in vars(cls):
+                    raise TypeError(
+                        f"{cls.__name__}: {name} is made of {instead}, which others ask for too; "
+                        f"override {instead}"
+                    )
 
     @property
     def params(self):

@@ -101,11 +101,12 @@ def test_the_optimizers_memory_reaches_the_module_that_moves_its_parameter():
 
 @pytest.mark.parametrize(
     ("name", "instead"),
-    [("params", "trains"), ("buffers", "trains"), ("penalty", "own_penalty"),
+    [("__call__", "matrix"), ("stored", "matrix"), ("apply", "product"), ("params", "trains"),
+     ("buffers", "trains"), ("penalty", "own_penalty"),
      ("post_updates", "own_post_updates"), ("free_parameters", "own_free_parameters")],
 )  # fmt: skip
-def test_what_sums_up_cannot_be_overridden(name, instead):
-    with pytest.raises(TypeError, match=f"Fined: {name} sums up .* override {instead} for"):
+def test_what_rests_on_hooks_cannot_be_overridden(name, instead):
+    with pytest.raises(TypeError, match=f"Fined: {name} is made of .* override {instead}"):
         type("Fined", (Exp,), {name: lambda self: None})
 
 

@@ -69,7 +69,7 @@ def test_parametrised_dense(rng, field, factory, shape, dtype):
 
 @pytest.mark.parametrize("lead", [(), (3,)])
 def test_free_complex_dense_and_its_gradients(rng, lead):
-    layer = Dense(3, 2, field="complex", kernel=initializers.complex_glorot, dtype="float64", rng=0)
+    layer = Dense(3, 2, field="complex", init=initializers.complex_glorot, dtype="float64", rng=0)
     W, bias = complex_normal(rng, 3, 2), complex_normal(rng, 2)
     layer.weight.set_value(from_complex(W))
     layer.bias.set_value(np.stack([bias.real, bias.imag]))

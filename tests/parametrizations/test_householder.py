@@ -93,7 +93,7 @@ def test_adjoint_and_renormalisation(field, rng):
     W = p.value()
     h = complex_normal(rng, 4, 5)
     h = h if field == "complex" else h.real
-    product = evaluate(p.apply_hconj(pt.as_tensor(p.matrices.from_numpy(h))))
+    product = evaluate(p.product_hconj(pt.as_tensor(p.matrices.from_numpy(h))))
     assert_allclose(p.matrices.to_numpy(product), h @ W.conj().T, atol=1e-13)
     pytensor.function([], updates=p.post_updates(), mode="FAST_COMPILE")()
     assert_allclose(p.value(), W, atol=1e-14)

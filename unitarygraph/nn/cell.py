@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.module import Module
 from unitarygraph.nn.initializers import glorot_uniform
@@ -15,6 +16,7 @@ from unitarygraph.ops.activations import ACTIVATIONS, activate
 from unitarygraph.ops.recurrence import recurrence
 from unitarygraph.ops.recurrence_numpy import KERNEL_ACTIVATIONS
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.operands import result_like, stored
 
 
 class Cell(Module, ABC):
@@ -37,9 +39,16 @@ class Cell(Module, ABC):
         self.dtype = dtype or pytensor.config.floatX
         self.prefix = prefix
 
-    @abstractmethod
     def __call__(self, x, mask=None):
-        """States of all steps; where ``mask`` (T, B) is 0 the state stands still."""
+        """States of all steps; where ``mask`` (T, B) is 0 the state stands still.
+
+        Complex where x is, else plain tensors: `unitarygraph.as_complex` says that they are stacked.
+        """
+        return result_like(self.run(stored(x), mask), x)
+
+    @abstractmethod
+    def run(self, x, mask=None):
+        """What a call computes, of a plain x as stored."""
 
     def parameter(self, name, value, manifold=None, group=None):
         """A parameter of the cell's dtype, called ``prefix + name``, to be kept in an attribute."""
@@ -63,7 +72,7 @@ class RecurrentCell(Cell):
     input_size : m
     activation : a name in `unitarygraph.nn.ACTIVATIONS`. modReLU has the trained bias b ``(n,)``
         in it; with others b ``(n,)`` or ``(2, n)`` is added to x V
-    kernel : first value of V, a function ``(rng, (m, n), planes)`` (`unitarygraph.nn.initializers`)
+    input_init : first value of V, a function ``(rng, (m, n), planes)`` (`unitarygraph.nn.initializers`)
     bias_range : b is drawn from U(-bias_range, bias_range)
     learned_start : whether h_0 is trained, from U(-s, s) with :math:`s^2 = 3/(2n)` (uRNN); else zero
     structured : True, one `apply` of the parametrisation a step; False, W made once and all steps
@@ -81,7 +90,7 @@ class RecurrentCell(Cell):
         input_size,
         *,
         activation="modrelu",
-        kernel=glorot_uniform,
+        input_init=glorot_uniform,
         bias_range=0.01,
         learned_start=False,
         structured=None,
@@ -112,7 +121,7 @@ class RecurrentCell(Cell):
         planes = 2 if field == "complex" else 1
         lead = (2,) if planes == 2 else ()
         flat = Euclidean(field)
-        self.kernel = self.parameter("V", kernel(rng, (input_size, n), planes), flat)
+        self.input_weight = self.parameter("V", input_init(rng, (input_size, n), planes), flat)
         real_bias = activation == "modrelu"
         bias = rng.uniform(-bias_range, bias_range, (n,) if real_bias else (*lead, n))
         self.bias = self.parameter("b", bias, None if real_bias else flat)
@@ -121,17 +130,17 @@ class RecurrentCell(Cell):
             scale = np.sqrt(3 / (2 * n))
             self.h0 = self.parameter("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
 
-    def __call__(self, x, mask=None):
-        drive = drive_of(x, self.kernel)
+    def run(self, x, mask=None):
+        drive = drive_of(x, plain(self.input_weight))
         bias = self.bias
         if self.activation != "modrelu":
-            drive, bias = drive + pt.expand_dims(bias, -2), None
+            drive, bias = drive + pt.expand_dims(plain(bias), -2), None
         start = self.start(x, self.h0)
         if not self.structured and self.activation in KERNEL_ACTIVATIONS:
-            W = self.parametrization()
+            W = self.parametrization.stored()
             return self.unroll(drive, W, start, bias, activation=self.activation, mask=mask)
         matrices = self.parametrization.matrices
-        W = [] if self.structured else [self.parametrization()]
+        W = [] if self.structured else [self.parametrization.stored()]
 
         def step(drive_t, h, *fixed):
             turned = matrices.matmul(h, fixed[0]) if W else self.parametrization.apply(h)

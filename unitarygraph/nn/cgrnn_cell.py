@@ -3,6 +3,7 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
@@ -89,14 +90,16 @@ class CGRNNCell(Cell):
         self.gates, self.activation = gates, activation
         self.parametrization = parametrization
         flat = Euclidean("complex")
-        self.kernel = self.parameter("V", glorot_uniform(rng, (input_size, n), planes=2), flat)
+        self.input_weight = self.parameter(
+            "V", glorot_uniform(rng, (input_size, n), planes=2), flat
+        )
         self.bias = self.parameter("b", np.zeros((2, n)), flat)
         # Glorot's range is that of each gate's own matrix.
-        kernels, weights = (
+        inputs, weights = (
             np.concatenate([glorot_uniform(rng, (rows, n), planes=2) for _ in range(gates)], axis=2)
             for rows in (input_size, n)
         )
-        self.gate_kernel = self.parameter("V_g", kernels, flat)
+        self.gate_input_weight = self.parameter("V_g", inputs, flat)
         self.gate_weight = self.parameter("W_g", weights, flat)
         self.gate_bias = self.parameter("b_g", np.full((2, gates * n), gate_bias), flat)
         self.mixture = np.zeros(2, self.dtype)
@@ -108,7 +111,7 @@ class CGRNNCell(Cell):
         elif activation == "hirose":
             self.scale = self.parameter("m", rng.uniform(0.9, 1.1))
 
-    def __call__(self, x, mask=None):
+    def run(self, x, mask=None):
         n = self.hidden_size
         check_inputs(x, True, self.dtype)
         if is_index(x):
@@ -119,14 +122,15 @@ class CGRNNCell(Cell):
         if x.type.ndim == 4:
             rows = pt.reshape(x.transpose(0, 2, 1, 3), (T, B, 2 * self.input_size))
 
-        def drive(kernel, bias):
-            kernel = kernel if x.type.ndim == 4 else kernel[: self.input_size]
-            return pt.tensordot(rows, kernel, axes=[[2], [0]]) + bias
+        def drive(weight, bias):
+            weight = weight if x.type.ndim == 4 else weight[: self.input_size]
+            return pt.tensordot(rows, weight, axes=[[2], [0]]) + bias
 
-        kernels, biases = self.gated(self.gate_kernel), self.gated(self.gate_bias[:, None])
-        drives = [drive(V, b[0]) for V, b in zip(kernels, biases, strict=True)]
-        drives.append(drive(real_form(self.kernel), self.bias.flatten()))
-        weights = [*self.gated(self.gate_weight), real_form(self.parametrization())]
+        inputs = self.gated(plain(self.gate_input_weight))
+        biases = self.gated(plain(self.gate_bias)[:, None])
+        drives = [drive(V, b[0]) for V, b in zip(inputs, biases, strict=True)]
+        drives.append(drive(real_form(plain(self.input_weight)), plain(self.bias).flatten()))
+        weights = [*self.gated(plain(self.gate_weight)), real_form(self.parametrization.stored())]
 
         def step(drive_r, drive_z, drive_p, h, W_r, W_z, W):
             r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)

@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.module import Module
 from unitarygraph.nn.running import count_along, running, unbiased
@@ -17,6 +18,7 @@ from unitarygraph.nn.whitening import (
     turn,
 )
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.operands import result_like, stored
 
 
 class ComplexBatchNorm(Module):
@@ -69,6 +71,10 @@ class ComplexBatchNorm(Module):
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
     def __call__(self, x, training=True, earlier=None):
+        y, updates = self._normalized(stored(x), training, earlier)
+        return result_like(y, x), updates
+
+    def _normalized(self, x, training, earlier):
         features = self.gain.type.shape[1]
         rank, shape = x.type.ndim, x.type.shape
         feature, plane = {3: (2, 0), 5: (1, 2)}.get(rank, (0, 0))
@@ -101,7 +107,7 @@ class ComplexBatchNorm(Module):
             centred, matrix = _less(parts, over_x(self.mean)), over_x(self.covariance)
         white = turn(inverse_root(matrix, self._epsilon), centred)
         y = turn(over_x(self.gain), white)
-        y = joined([part + bias for part, bias in zip(y, over_x(self.bias), strict=True)])
+        y = joined([part + bias for part, bias in zip(y, over_x(plain(self.bias)), strict=True)])
         return y, updates
 
 

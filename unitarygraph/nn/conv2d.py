@@ -5,12 +5,14 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.nn.weight import WeightLayer
+from unitarygraph.stacked.operands import result_like, stored
 
 
 class Conv2D(WeightLayer):
     r"""Images correlated with kernels: ``(B, C, H, W) -> (B, O, H', W')``.
 
-    Complex images are stacked like all matrices, ``(B, C, 2, H, W) -> (B, O, 2, H', W')``.
+    Complex images are complex variables ``(B, C, H, W)``, or stacked like all matrices,
+    ``(B, C, 2, H, W) -> (B, O, 2, H', W')``.
 
     .. math:: y_{b o i j} = \sum_{c k l} W_{o, (c k l)}\, x_{b, c, s i + k - p, s j + l - p}
 
@@ -92,6 +94,9 @@ class Conv2D(WeightLayer):
         )
 
     def __call__(self, x):
+        return result_like(self._correlated(stored(x)), x)
+
+    def _correlated(self, x):
         planes = (2,) if self.field == "complex" else ()
         shape, rank = x.type.shape, 4 + len(planes)
         if x.type.ndim != rank or shape[1:-2] != (self.inputs, *planes) or None in shape[-2:]:
@@ -126,7 +131,7 @@ class Conv2D(WeightLayer):
         shape = (self.outputs, self.inputs, self.kernel**2)
         if self.field == "real":
             return pt.reshape(self.weight, shape)
-        re, im = (pt.reshape(self.weight[plane], shape) for plane in (0, 1))
+        re, im = (pt.reshape(self.stored_weight()[plane], shape) for plane in (0, 1))
         rows = [pt.stack(pair, axis=2) for pair in ((re, -im), (im, re))]
         return pt.reshape(pt.stack(rows, axis=1), (2 * shape[0], 2 * shape[1], shape[2]))
 

@@ -53,18 +53,18 @@ class GORUCell(Cell):
         if structured is None:
             structured = parametrization.prefers_structure()
         self.structured = structured
-        self.kernel = self.parameter("V", rng.uniform(-0.01, 0.01, (input_size, 3 * n)))
+        self.input_weight = self.parameter("V", rng.uniform(-0.01, 0.01, (input_size, 3 * n)))
         self.gate_weight = self.parameter("W_g", rng.uniform(-0.01, 0.01, (n, 2 * n)))
         self.gate_bias = self.parameter("b_g", np.full(2 * n, gate_bias))
         self.bias = self.parameter("b", np.full(n, 0.01))
 
-    def __call__(self, x, mask=None):
+    def run(self, x, mask=None):
         n = self.hidden_size
-        drives = [drive_of(x, V) for V in blocks(self.kernel, n)]
+        drives = [drive_of(x, V) for V in blocks(self.input_weight, n)]
         drives[:2] = [d + b for d, b in zip(drives[:2], blocks(self.gate_bias, n), strict=True)]
         weights = blocks(self.gate_weight, n)
         if not self.structured:
-            weights.append(self.parametrization())
+            weights.append(self.parametrization.stored())
 
         def step(drive_r, drive_z, drive_c, h, W_r, W_z, *W):
             r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)

@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.module import Module
 from unitarygraph.nn.whitening import (
@@ -17,6 +18,7 @@ from unitarygraph.nn.whitening import (
 )
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.operands import result_like, stored
 
 EPSILON = {"real": 1e-5, "complex": 1e-4}
 
@@ -28,8 +30,9 @@ class LayerNorm(Module):
 
     .. math:: y_j = g_j\,\frac{x_j - \mu}{\sqrt{\sigma^2 + \epsilon}} + b_j
 
-    Complex, stacked ``(..., 2, B, n) -> (..., 2, B, n)``: the n numbers of a row as vectors (Re, Im)
-    with their mean :math:`\mu` and 2 x 2 covariance V, whitened by its inverse square root,
+    Complex, of a complex variable or stacked ``(..., 2, B, n) -> (..., 2, B, n)``: the n numbers of a row
+    as vectors (Re, Im) with their mean :math:`\mu` and 2 x 2 covariance V, whitened by its inverse square
+    root,
 
     .. math:: y_j = \Gamma_j\,(V + \epsilon I)^{-1/2}\,(z_j - \mu) + \beta_j
 
@@ -70,6 +73,9 @@ class LayerNorm(Module):
         self._epsilon = np.asarray(epsilon, dtype)
 
     def __call__(self, x):
+        return result_like(self._normalized(stored(x)), x)
+
+    def _normalized(self, x):
         features = self.gain.type.shape[-1]
         axes = ("2", "B", str(features)) if self.field == "complex" else (str(features),)
         known = x.type.shape[-len(axes) :]
@@ -85,4 +91,4 @@ class LayerNorm(Module):
         parts = parts_of(x)
         centred = [part - mean for part, mean in zip(parts, means(parts, -1), strict=True)]
         white = turn(inverse_root(covariance(centred, -1), self._epsilon), centred)
-        return joined(turn([self.gain[i] for i in range(3)], white)) + self.bias[:, None, :]
+        return joined(turn([self.gain[i] for i in range(3)], white)) + plain(self.bias)[:, None, :]

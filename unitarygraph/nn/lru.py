@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph import stacked
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.module import Module
 from unitarygraph.nn.recurrent import drive_of, readout, stacked_rows
@@ -99,11 +100,11 @@ class LRU(Module):
         y = self.D * u
         for reverse, (diagonal, gamma, B, C) in enumerate(self._recurrences):
             states = diagonal_recurrence(
-                drive_of(u, pt.exp(gamma) * B),
-                diagonal.eigenvalues(),
+                drive_of(u, pt.exp(gamma) * plain(B)),
+                plain(diagonal.eigenvalues()),
                 mask=mask,
                 reverse=bool(reverse),
             )
             # Re(h C) = [Re h, Im h] [Re C; -Im C]
-            y = readout(states, stacked_rows(stacked.conj(C)), y)
+            y = readout(states, stacked_rows(stacked.conj(plain(C))), y)
         return y

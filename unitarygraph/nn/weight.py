@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.module import Module
 from unitarygraph.parameter import parameter
@@ -31,7 +32,7 @@ class WeightLayer(Module):
         if parametrization is None:
             value = start(np.random.default_rng(rng)).astype(dtype)
             if manifold is not None:
-                value = manifold.project(value).eval(mode="FAST_COMPILE")
+                value = plain(manifold.project(value)).eval(mode="FAST_COMPILE")
             group = "other" if manifold is None else "orthogonal"
             self.weight = parameter(value, manifold or Euclidean(self.field), name, group)
             return
@@ -39,6 +40,10 @@ class WeightLayer(Module):
             parametrization, shape, field=field, rng=rng, dtype=dtype, name=name
         )
         self.weight = self.parametrization()
+
+    def stored_weight(self):
+        """The symbolic weight as stored, a plain tensor."""
+        return plain(self.weight)
 
     def value(self):
         """Current weight as a NumPy matrix, complex in the complex field."""

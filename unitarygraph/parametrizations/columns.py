@@ -1,15 +1,14 @@
 """Weights of any shape from square unitary matrices: leading columns and leading rows."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import numpy as np
 
-from unitarygraph.module import Module
-from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.parametrizations.base import Parametrization, Weight
 from unitarygraph.parametrizations.inverse import semi_unitary_matrix
 
 
-class _Leading(Module, ABC):
+class _Leading(Weight):
     """A part of a parametrized W; what is trained, kept and updated is the parametrization's own."""
 
     #: what there are fewer of
@@ -28,12 +27,8 @@ class _Leading(Module, ABC):
     def part(self, W):
         """The leading columns or rows of a stored or NumPy matrix."""
 
-    def __call__(self):
-        return self.part(self.parametrization())
-
-    def apply(self, h):
-        """Row vectors times the weight."""
-        return self.matrices.matmul(h, self())
+    def matrix(self):
+        return self.part(self.parametrization.stored())
 
     def value(self):
         """Current weight as a NumPy complex (real) array."""

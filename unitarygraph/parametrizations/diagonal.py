@@ -4,8 +4,10 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph import stacked
+from unitarygraph.core.layout import plain
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import square_matrix, unitary_matrix
+from unitarygraph.stacked.variables import mark
 
 MODULI = ("free", "one")
 
@@ -75,16 +77,16 @@ class Diagonal(Parametrization):
         self._theta = self.parameter(np.log(max_phase * v), f"{name}/theta")
 
     def eigenvalues(self):
-        """Symbolic lambda, stacked ``(2, n)``."""
+        """Symbolic lambda, a complex variable ``(n,)``."""
         phase = pt.exp(self._theta)
         rim = pt.stack([pt.cos(phase), pt.sin(phase)])
-        return rim if self.unitary else pt.exp(-pt.exp(self._nu)) * rim
+        return mark(rim if self.unitary else pt.exp(-pt.exp(self._nu)) * rim)
 
-    def __call__(self):
-        return np.eye(self.n, dtype=self.dtype) * self.eigenvalues()[:, None, :]
+    def matrix(self):
+        return np.eye(self.n, dtype=self.dtype) * plain(self.eigenvalues())[:, None, :]
 
-    def apply(self, h):
-        return stacked.mul(h, self.eigenvalues()[:, None, :])
+    def product(self, h):
+        return stacked.mul(h, plain(self.eigenvalues())[:, None, :])
 
     def value(self):
         """Current matrix, computed by NumPy in the parameters' precision."""

@@ -39,13 +39,13 @@ class Dissolved(Parametrization):
         #: X as a parametrization of its own, its parameter an ordinary one
         self.free = Point(n, init=init, free=True, field=field, rng=rng, dtype=dtype, name=name)
 
-    def __call__(self):
-        return dissolve(self.free(), self._manifold)
+    def matrix(self):
+        return dissolve(self.free.stored(), self._manifold)
 
     def own_penalty(self):
         r""":math:`\mathrm{strength}\,\|X^H X - I\|_F^2`, a scalar."""
         strength = np.asarray(self.strength, self.dtype)
-        return strength * quad_penalty(self.free(), self._manifold)
+        return strength * quad_penalty(self.free.stored(), self._manifold)
 
     def projected(self):
         """The unitary (orthogonal) NumPy matrix nearest to X, its polar factor.

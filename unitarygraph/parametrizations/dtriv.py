@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Unitary
 from unitarygraph.ops.polar import Polar
 from unitarygraph.parameter import parameter
@@ -69,8 +70,8 @@ class DynamicTrivialization(Parametrization):
     def trains(self, variable):
         return variable is not self.base and super().trains(variable)
 
-    def __call__(self):
-        return self.matrices.matmul(self.base, self.turn())
+    def matrix(self):
+        return self.matrices.matmul(self.base, self.turn.stored())
 
     def value(self):
         """Current matrix, computed by NumPy in the parameter's precision."""
@@ -107,19 +108,19 @@ class DynamicTrivialization(Parametrization):
         due = pt.eq(self._step + 1, self.K)
         step = {self._step: pt.switch(due, 0, self._step + 1)}
         moved = self.rebase(optimizer_state)
-        return step | {old: pt.switch(due, new, old) for old, new in moved.items()}
+        return step | {old: pt.switch(due, new, plain(old)) for old, new in moved.items()}
 
     def rebase(self, optimizer_state=()):
         """Updates that move the base now, and make it unitary again if it is the M-th move."""
         (A,) = self.params
-        point = self()
-        updates = {A: pt.zeros_like(A)}
+        point = self.stored()
+        updates = {A: pt.zeros_like(plain(A))}
         if self.M is not None:
             last = pt.eq(self._moves + 1, self.M)
             updates[self._moves] = pt.switch(last, 0, self._moves + 1)
             point = pt.switch(last, Polar(self.field)(point)[0], point)
         updates[self.base] = point
-        return updates | {s: pt.zeros_like(s) for s in optimizer_state if s is not A}
+        return updates | {s: pt.zeros_like(plain(s)) for s in optimizer_state if s is not A}
 
 
 def _zero(rng, n, field):

@@ -23,7 +23,7 @@ class Givens(Parametrization):
     Parameters: theta and phi ``(L, n // 2)``, omega ``(n,)``, together L n + n for even n, L (n-1) + n
     for odd n; half of that in theta alone, in the real field. In the second layer and each second one
     after it an even n has one pair less, whose angles are stored and not read
-    (`free_parameters` leaves them out). The FFT form has L = log2 n. `apply` costs O(L n) for
+    (`free_parameters` leaves them out). The FFT form has L = log2 n. `product` costs O(L n) for
     each row, W is that of the identity's rows, O(L n^2). L = n reaches all of U(n) (real: SO(n)), with
     exactly n^2 parameters that are read, and `set_value` is the inverse map.
 
@@ -48,7 +48,7 @@ class Givens(Parametrization):
     "Gated orthogonal recurrent units".
     """
 
-    #: `apply` in each step is faster than W made once from this n on, and from so many times L on
+    #: `product` in each step is faster than W made once from this n on, and from so many times L on
     #: (docs/structured.md has the measurements)
     structured_from = 512
     structured_from_layers = 64
@@ -86,10 +86,10 @@ class Givens(Parametrization):
             for key, shape in shapes.items()
         ]
 
-    def __call__(self):
-        return self.apply(self.matrices.eye(self.n, self.dtype))
+    def matrix(self):
+        return self.product(self.matrices.eye(self.n, self.dtype))
 
-    def apply(self, h):
+    def product(self, h):
         theta, *rest = self._angles
         if not rest:
             return rotations(h, theta, style=self.style)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import unitary_matrix
@@ -28,7 +29,7 @@ class Householder(Parametrization):
     reflector, of one entry, is a sign: a nonzero one is -1, so training keeps the determinant at
     (-1)^m. Without phases, complex reflections only reach matrices of determinant 1 or -1.
 
-    W costs n m^2 + n^2 m by the compact WY form, `apply` 2 n m for each row once U and K of m^2 n are
+    W costs n m^2 + n^2 m by the compact WY form, `product` 2 n m for each row once U and K of m^2 n are
     there.
 
     Parameters
@@ -79,18 +80,18 @@ class Householder(Parametrization):
         if phases or (phases is None and field == "complex"):
             self._phases = self.parameter(rng.uniform(-np.pi, np.pi, n), f"{name}/phases")
 
-    def __call__(self):
-        U, K = compact_wy(self._V, self.field)
+    def matrix(self):
+        U, K = compact_wy(plain(self._V), self.field)
         return self._turned(self.matrices.eye(self.n, self.dtype) - self.matrices.matmul(U, K))
 
-    def apply(self, h):
-        U, K = compact_wy(self._V, self.field)
+    def product(self, h):
+        U, K = compact_wy(plain(self._V), self.field)
         return self._turned(h - self.matrices.matmul(self.matrices.matmul(h, U), K))
 
-    def apply_hconj(self, h):
+    def product_hconj(self, h):
         """Row vectors times the adjoint, h W^H, in the shape of h."""
         matmul, hconj = self.matrices.matmul, self.matrices.hconj
-        U, K = compact_wy(self._V, self.field)
+        U, K = compact_wy(plain(self._V), self.field)
         if self._phases is not None:
             h = turned_columns(h, -self._phases)
         return h - matmul(matmul(h, hconj(K)), hconj(U))
@@ -129,7 +130,7 @@ class Householder(Parametrization):
 
     def own_post_updates(self, optimizer_state=()):
         """The reflectors at unit length if `normalize`; W stays as it is."""
-        return {self._V: compact_wy(self._V, self.field)[0]} if self.normalize else {}
+        return {self._V: compact_wy(plain(self._V), self.field)[0]} if self.normalize else {}
 
     def _turned(self, A):
         return A if self._phases is None else turned_columns(A, self._phases)

@@ -22,7 +22,7 @@ class Kronecker(Parametrization):
     skew-Hermitian matrix, `Exp`, and W unitary whatever the parameters are.
 
     Real parameters: the sum over the factors, of size p, of 2 p^2 or p^2 (complex, real), with "exp" of
-    p^2 or p(p-1)/2. `apply` costs n times the sum of the p for each row, W n^2 times (1 + 1/p + ...).
+    p^2 or p(p-1)/2. `product` costs n times the sum of the p for each row, W n^2 times (1 + 1/p + ...).
 
     Parameters
     ----------
@@ -69,10 +69,10 @@ class Kronecker(Parametrization):
             make(size, name=f"{name}/{f}", **options) for f, size in enumerate(self.sizes)
         ]
 
-    def __call__(self):
-        return reduce(self._product, [factor() for factor in self.factors])
+    def matrix(self):
+        return reduce(self._product, [factor.stored() for factor in self.factors])
 
-    def apply(self, h):
+    def product(self, h):
         # The last axis of a factor's length is multiplied and moved to the front of the others; after
         # all factors the axes are back in their order.
         matrices, n = self.matrices, self.n
@@ -83,9 +83,9 @@ class Kronecker(Parametrization):
         *batch, rows = leading
         for factor, size in zip(reversed(self.factors), reversed(self.sizes), strict=True):
             if size == n:
-                h = matrices.matmul(h, factor())
+                h = matrices.matmul(h, factor.stored())
                 continue
-            h = matrices.matmul(h.reshape((*batch, rows * (n // size), size)), factor())
+            h = matrices.matmul(h.reshape((*batch, rows * (n // size), size)), factor.stored())
             h = h.reshape((*leading, n // size, size)).swapaxes(-1, -2).reshape((*leading, n))
         return h
 
@@ -95,7 +95,8 @@ class Kronecker(Parametrization):
             return None
         matmul, hconj = self.matrices.matmul, self.matrices.hconj
         deviations = [
-            matmul(hconj(W), W) - self.matrices.eye_like(W) for W in (f() for f in self.factors)
+            matmul(hconj(W), W) - self.matrices.eye_like(W)
+            for W in (f.stored() for f in self.factors)
         ]
         return np.asarray(self.strength, self.dtype) * sum(pt.square(d).sum() for d in deviations)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.exp import Exp
@@ -70,8 +71,8 @@ class NonNormal(Parametrization):
         self._gamma = self.parameter(np.ones(moduli), f"{name}/gamma", group="other")
         self._T = self.parameter(T, f"{name}/T", Euclidean(field), group="other")
 
-    def __call__(self):
-        P = self._basis()
+    def matrix(self):
+        P = self._basis.stored()
         inner = self._diagonal() + self._triangle()
         return self.matrices.matmul(P, inner, self.matrices.hconj(P))
 
@@ -141,7 +142,7 @@ class NonNormal(Parametrization):
         return mask
 
     def _triangle(self):
-        return self.matrices.scale_entries(self._T, pt.constant(self._mask()))
+        return self.matrices.scale_entries(plain(self._T), pt.constant(self._mask()))
 
     def _diagonal(self):
         """Graph of Lambda."""

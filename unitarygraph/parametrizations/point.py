@@ -44,7 +44,7 @@ class Point(Parametrization):
         group = group or ("other" if free else "orthogonal")
         self._point = self.parameter(stored, name, manifold, group)
 
-    def __call__(self):
+    def matrix(self):
         return self._point
 
     def value(self):

@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.ops.upper import skew_of_upper
 from unitarygraph.parametrizations.base import Parametrization
@@ -45,8 +46,8 @@ class SkewParametrization(Parametrization):
     def skew_value_of(self, W):
         """NumPy A for a unitary NumPy W, in double; ValueError where there is none."""
 
-    def __call__(self):
-        return self.of(skew_of_upper(self._upper, self.field))
+    def matrix(self):
+        return self.of(skew_of_upper(plain(self._upper), self.field))
 
     def value(self):
         """Current matrix, computed by NumPy in the parameters' precision; NaN where A is not finite."""

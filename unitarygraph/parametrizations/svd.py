@@ -18,7 +18,7 @@ class SVD(Parametrization):
     `Householder`, U with phases in the complex field: with f = n m - m(m-1)/2 there are 2 f + n
     parameters in the real field, 4 f + 2 n in the complex one.
 
-    W costs twice what `Householder`'s does and n^3 more, `apply` 4 n m for each row. `unitary` is true
+    W costs twice what `Householder`'s does and n^3 more, `product` 4 n m for each row. `unitary` is true
     for r = 0 only, where q is idle.
 
     Parameters
@@ -55,14 +55,14 @@ class SVD(Parametrization):
         width = np.asarray(2 * self.margin, self.dtype)
         return 1 + width * (pt.sigmoid(self._q) - np.asarray(0.5, self.dtype))
 
-    def __call__(self):
-        return self.right.apply_hconj(
-            self.matrices.scale_columns(self.left(), self.singular_values())
+    def matrix(self):
+        return self.right.product_hconj(
+            self.matrices.scale_columns(self.left.stored(), self.singular_values())
         )
 
-    def apply(self, h):
-        h = self.matrices.scale_columns(self.left.apply(h), self.singular_values())
-        return self.right.apply_hconj(h)
+    def product(self, h):
+        h = self.matrices.scale_columns(self.left.product(h), self.singular_values())
+        return self.right.product_hconj(h)
 
     def set_value(self, W):
         """Set the parameters by NumPy's singular value decomposition of W.

@@ -49,6 +49,18 @@ def result(field, *values):
     return values if len(values) > 1 else values[0]
 
 
+def stored(x):
+    """The stored tensor of a complex variable, a NumPy complex array or number, or a plain tensor."""
+    if is_complex(x) and not isinstance(x, ComplexOperators):
+        return pt.constant(from_complex(x))
+    return plain(pt.as_tensor_variable(x))
+
+
+def result_like(value, *given):
+    """A stacked result for its user: complex where one of the arguments given is, else plain."""
+    return mark(value) if any(map(is_complex, given)) else plain(value)
+
+
 def _stored(function, name, value, field, among_complex):
     if isinstance(value, ComplexOperators):
         return plain(value)
