@@ -9,6 +9,7 @@ from pytensor.tensor.type import TensorType
 
 from unitarygraph.core.layout import REAL_DTYPES, from_complex, to_complex
 from unitarygraph.manifolds import Euclidean, Manifold
+from unitarygraph.stacked.variables import ComplexOperators
 
 FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
 
@@ -37,8 +38,16 @@ class Parameter(TensorSharedVariable):
         return to_complex(stored) if self.manifold.field == "complex" else stored
 
 
+class ComplexParameter(ComplexOperators, Parameter):
+    """A parameter on a complex manifold: a complex variable."""
+
+    __hash__ = Parameter.__hash__
+
+
 def parameter(value, manifold=None, name=None, group=None):
     """Shared variable with a static shape, a ``.manifold``, flat space by default, and a ``.value``.
+
+    On a complex manifold it is a complex variable, its storage ``.stacked``.
 
     ``value`` is an array of float32 or float64, copied; Python numbers, lists and integers become
     ``floatX``. A NumPy array of complex64 or complex128, of any number of axes, is stored stacked
@@ -91,7 +100,8 @@ def parameter(value, manifold=None, name=None, group=None):
     except ValueError as error:
         raise ValueError(f"parameter: the value{label} was refused. {error}") from None
     kind = TensorType(array.dtype.name, shape=array.shape)
-    variable = Parameter(type=kind, value=array, strict=False, name=name)
+    known = ComplexParameter if manifold.field == "complex" else Parameter
+    variable = known(type=kind, value=array, strict=False, name=name)
     variable.tag.manifold, variable.tag.group = manifold, group or "other"
     return variable
 
