@@ -1,11 +1,11 @@
 """What every model offers, and the pieces that all of them share."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from inspect import get_annotations
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 import pytensor
@@ -17,9 +17,19 @@ from unitarygraph.module import Module
 from unitarygraph.nn.recurrent import is_index
 from unitarygraph.parameter import parameter
 
+#: fields of every model; all others are its options
+COMMON = ("input_size", "hidden_size", "output_size", "rng", "dtype")
 
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+@dataclass(eq=False)
 class Model(Module, ABC):
     """A map of sequences, ``(T, B, input_size) -> (T, B, output_size)``; most are recurrent.
+
+    Subclasses are made dataclasses (without ``__eq__``, fields by keyword): what a class annotates
+    and gives a default is an option; what it only assigns is fixed, or an inherited option's other
+    default. They build in `__post_init__`, after ``super().__post_init__()``, which makes `rng` a
+    NumPy Generator and `dtype` a dtype.
 
     A subclass keeps what it trains, its layers and their running averages in attributes; see
     :class:`unitarygraph.Module` for what it says of its own.
@@ -32,20 +42,32 @@ class Model(Module, ABC):
     #: names of the tasks that the model is for, None where it is for any sequences
     tasks: ClassVar[tuple[str, ...] | None] = None
     #: whether the recurrent matrix is unitary by construction
-    unitary: bool = False
+    unitary: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        *,
-        dtype: str | None = None,
-        **options: Any,
-    ) -> None:
-        self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, output_size
-        self.dtype = dtype or pytensor.config.floatX
-        self.options = options
+    input_size: int
+    hidden_size: int
+    output_size: int
+    _: KW_ONLY
+    rng: np.random.Generator | int | None = None
+    dtype: str | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        described = cls.__doc__
+        # An inherited option that is assigned gets another default; dataclasses would ignore it.
+        inherited = {f.name: f.type for f in fields(cls) if f.name in vars(cls)}
+        cls.__annotations__ = inherited | get_annotations(cls)
+        dataclass(eq=False, kw_only=True)(cls)
+        cls.__doc__ = described
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.rng)
+        self.dtype = self.dtype or pytensor.config.floatX
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in COMMON}
 
     def parameter(
         self, name: str, value: np.ndarray, manifold: Any = None, group: str | None = None

@@ -18,6 +18,13 @@ class DynamicTrivializationRNN(RecurrentModel):
     2019.
     """
 
+    K: int | float = 100
+    M: int | float = 100
+    map: str = "exp"
+    field: str = "real"
+    init: str = "henaff"
+    activation: str = "modrelu"
+
     matrix = DynamicTrivialization
     matrix_name = "A"
     defaults = MappingProxyType({"optimizer": "rmsprop", "learning_rate": 1e-3})
@@ -27,18 +34,3 @@ class DynamicTrivializationRNN(RecurrentModel):
     unitary = True
     input_init = staticmethod(kaiming_normal)
     readout_init = staticmethod(kaiming_normal)
-
-    def __init__(
-        self,
-        *sizes,
-        K: int | float = 100,
-        M: int | float = 100,
-        map: str = "exp",
-        field: str = "real",
-        init: str = "henaff",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(
-            *sizes, K=K, M=M, map=map, field=field, init=init, activation=activation, **common
-        )

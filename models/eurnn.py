@@ -23,6 +23,12 @@ class EURNN(RecurrentModel):
     unitary neural networks (EUNN) and their application to RNNs", ICML 2017.
     """
 
+    capacity: int = 2
+    style: str = "tunable"
+    field: str = "complex"
+    structured: bool | None = None
+    activation: str = "modrelu"
+
     matrix = Givens
     defaults = MappingProxyType(
         {
@@ -34,23 +40,3 @@ class EURNN(RecurrentModel):
     )
     unitary = True
     input_init = staticmethod(uniform(0.01))
-
-    def __init__(
-        self,
-        *sizes,
-        capacity: int = 2,
-        style: str = "tunable",
-        field: str = "complex",
-        structured: bool | None = None,
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(
-            *sizes,
-            capacity=capacity,
-            style=style,
-            field=field,
-            structured=structured,
-            activation=activation,
-            **common,
-        )

@@ -22,6 +22,10 @@ class FullCapacityURNN(RecurrentModel):
     normalised); another rule of `unitarygraph.updates` may be given as ``orthogonal_optimizer``.
     """
 
+    field: str = "complex"
+    init: str = "henaff"
+    activation: str = "modrelu"
+
     matrix = Point
     defaults = MappingProxyType(
         {
@@ -34,13 +38,3 @@ class FullCapacityURNN(RecurrentModel):
     )
     unitary = True
     learned_start = True
-
-    def __init__(
-        self,
-        *sizes,
-        field: str = "complex",
-        init: str = "henaff",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(*sizes, field=field, init=init, activation=activation, **common)

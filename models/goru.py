@@ -24,6 +24,10 @@ class GORU(RecurrentModel):
     Source: Jing et al., "Gated orthogonal recurrent units: on learning to forget", 2017.
     """
 
+    capacity: int = 2
+    style: str = "tunable"
+    gate_bias: float = 2.0
+
     matrix = Givens
     matrix_options = MappingProxyType({"field": "real"})
     defaults = MappingProxyType(
@@ -36,15 +40,7 @@ class GORU(RecurrentModel):
     )
     unitary = True
 
-    def __init__(self, *sizes, capacity=2, style="tunable", gate_bias=2.0, **common):
-        super().__init__(*sizes, capacity=capacity, style=style, gate_bias=gate_bias, **common)
-
     def make_cell(self, input_size, rng, prefix, complex_input):
         """Return a `GORUCell`."""
-        return GORUCell(
-            self.make_matrix(rng, prefix),
-            input_size,
-            gate_bias=self.options["gate_bias"],
-            rng=rng,
-            prefix=prefix,
-        )
+        W = self.make_matrix(rng, prefix)
+        return GORUCell(W, input_size, gate_bias=self.gate_bias, rng=rng, prefix=prefix)

@@ -17,15 +17,15 @@ class IRNN(RecurrentModel):
     units", 2015.
     """
 
+    init: str = "identity"
+    activation = "relu"
+
     matrix = Point
     matrix_options = MappingProxyType({"free": True, "field": "real"})
     defaults = MappingProxyType(
         {"optimizer": "rmsprop", "optimizer.rho": 0.9, "learning_rate": 1e-4, "clip": 1.0}
     )
     bias_range = 0.0
-
-    def __init__(self, *sizes, init: str = "identity", **common):
-        super().__init__(*sizes, init=init, activation="relu", **common)
 
     @staticmethod
     def input_init(rng, shape, planes=1):

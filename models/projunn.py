@@ -19,6 +19,10 @@ class ProjUNN(RecurrentModel):
     networks with unitary matrices", NeurIPS 2022.
     """
 
+    field: str = "real"
+    init: str = "henaff"
+    activation: str = "modrelu"
+
     matrix = Point
     defaults = MappingProxyType(
         {
@@ -39,13 +43,3 @@ class ProjUNN(RecurrentModel):
     unitary = True
     input_init = staticmethod(kaiming_normal)
     readout_init = staticmethod(kaiming_normal)
-
-    def __init__(
-        self,
-        *sizes,
-        field: str = "real",
-        init: str = "henaff",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(*sizes, field=field, init=init, activation=activation, **common)

@@ -75,38 +75,30 @@ class WideResNet(Model):
         }
     )
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        *,
-        depth: int = 10,
-        width: int | None = None,
-        oblique: bool = True,
-        weight_decay: float = 5e-4,
-        rng: np.random.Generator | int | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        if depth < 10 or depth % 6 != 4:
-            raise ValueError(f"wrn: depth must be 6 n + 4, n at least 1, got {depth}")
-        if width is None and hidden_size % GROUPS[-1]:
+    depth: int = 10
+    width: int | None = None
+    oblique: bool = True
+    weight_decay: float = 5e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.depth < 10 or self.depth % 6 != 4:
+            raise ValueError(f"wrn: depth must be 6 n + 4, n at least 1, got {self.depth}")
+        if self.width is None and self.hidden_size % GROUPS[-1]:
             raise ValueError(
-                f"wrn: hidden_size must be a multiple of {GROUPS[-1]}, got {hidden_size}"
+                f"wrn: hidden_size must be a multiple of {GROUPS[-1]}, got {self.hidden_size}"
             )
-        width = hidden_size // GROUPS[-1] if width is None else width
-        if width < 1:
-            raise ValueError(f"wrn: width must be at least 1, got {width}")
-        if not weight_decay >= 0:
-            raise ValueError(f"wrn: weight_decay must be at least 0, got {weight_decay}")
-        options = {"depth": depth, "width": width, "oblique": oblique, "weight_decay": weight_decay}
-        super().__init__(input_size, GROUPS[-1] * width, output_size, dtype=dtype, **options)
-        self._rng = np.random.default_rng(rng)
-        self._stem = self._convolution("stem", input_size, STEM, 3)
-        self._blocks = list(self._make_blocks((depth - 4) // 6, width))
+        self.width = self.hidden_size // GROUPS[-1] if self.width is None else self.width
+        if self.width < 1:
+            raise ValueError(f"wrn: width must be at least 1, got {self.width}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"wrn: weight_decay must be at least 0, got {self.weight_decay}")
+        self.hidden_size = GROUPS[-1] * self.width
+        self._stem = self._convolution("stem", self.input_size, STEM, 3)
+        self._blocks = list(self._make_blocks((self.depth - 4) // 6, self.width))
         self._norm = self._batch_norm("norm", self.hidden_size)
         self._dense = Dense(
-            self.hidden_size, output_size, rng=self._rng, dtype=self.dtype, name="dense"
+            self.hidden_size, self.output_size, rng=self.rng, dtype=self.dtype, name="dense"
         )
 
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
@@ -122,7 +114,7 @@ class WideResNet(Model):
     def own_penalty(self) -> TensorVariable | None:
         """Return the weight decay's half sum of squares."""
         free = [p for p in self.group("other") if p.name.endswith("/weight")]
-        half = np.asarray(self.options["weight_decay"] / 2, self.dtype)
+        half = np.asarray(self.weight_decay / 2, self.dtype)
         return half * sum(pt.sum(pt.sqr(p)) for p in free)
 
     def _outputs(
@@ -160,14 +152,14 @@ class WideResNet(Model):
     def _convolution(
         self, name: str, inputs: int, outputs: int, kernel: int, stride: int = 1
     ) -> Conv2D:
-        on_oblique = self.options["oblique"] and outputs < inputs * kernel**2
+        on_oblique = self.oblique and outputs < inputs * kernel**2
         return Conv2D(
             inputs,
             outputs,
             kernel,
             stride=stride,
             manifold=Oblique(field="real") if on_oblique else None,
-            rng=self._rng,
+            rng=self.rng,
             dtype=self.dtype,
             name=name,
         )

@@ -38,7 +38,7 @@ class Parameter(TensorSharedVariable):
         return to_complex(stored) if self.manifold.field == "complex" else stored
 
 
-class ComplexParameter(ComplexOperators, Parameter):
+class ComplexParameter(ComplexOperators, Parameter):  # type: ignore[misc]
     """A parameter on a complex manifold: a complex variable."""
 
     __hash__ = Parameter.__hash__

@@ -30,7 +30,7 @@ FLOORS = [
     ("ops",),
     ("stacked",),
     ("core",),
-    ("entry_points",),
+    ("registry",),
 ]
 FLOOR_OF = {name: level for level, names in enumerate(FLOORS) for name in names}
 # Only kernels may know a backend.

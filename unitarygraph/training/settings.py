@@ -216,7 +216,7 @@ def options_and_hints(
     annotated = {
         "training": hints_of(TrainingOptions),
         "task": hints_of(tasks.lookup(task)),
-        "model": hints_of(models.lookup(model).__init__),
+        "model": hints_of(models.lookup(model)),
     } | {
         section: {} if name is None else hints_of(rule_named(name))
         for section, name in optimizers.items()
