@@ -14,7 +14,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.module import Module
-from unitarygraph.nn.recurrent import is_index
+from unitarygraph.nn.recurrence import is_index
 from unitarygraph.parameter import parameter
 
 #: fields of every model; all others are its options

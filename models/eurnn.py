@@ -11,7 +11,7 @@ class EURNN(RecurrentModel):
     r"""EURNN: h_t = modReLU(h_{t-1} W + x_t V), W layers of rotations of pairs and phases.
 
     Outputs [Re h; Im h] U + c. W (`unitarygraph.parametrizations.Givens`) has ``capacity`` layers that
-    rotate neighbours (``style="tunable"``; hidden_size of them reach all of U(n)) or log2 n layers of
+    rotate neighbors (``style="tunable"``; hidden_size of them reach all of U(n)) or log2 n layers of
     butterflies (``"fft"``, hidden_size a power of 2). Where that is faster, they are applied in each
     step in the place of W.
 

@@ -14,7 +14,7 @@ class GORU(RecurrentModel):
         (r, z) = \sigma(h_{t-1} W_g + x_t V_g + b_g), \quad
         h_t = z \circ h_{t-1} + (1 - z) \circ \mathrm{modReLU}(r \circ (h_{t-1} W) + x_t V_c;\, b),
 
-    outputs h U + c. W is `capacity` layers of rotations of neighbours (``style="tunable"``) or log2 n
+    outputs h U + c. W is `capacity` layers of rotations of neighbors (``style="tunable"``) or log2 n
     layers of butterflies (``"fft"``, n a power of 2), their angles from U(-pi, pi). V and W_g start
     from U(-0.01, 0.01), b_g at `gate_bias`, b at 0.01, U Glorot uniform, c and the first state at
     zero.

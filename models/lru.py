@@ -14,8 +14,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.models.base import Model, affine
 from unitarygraph.nn.batch_norm import BatchNorm
-from unitarygraph.nn.dropout import dropout
-from unitarygraph.nn.gelu import gelu
+from unitarygraph.nn.functions import dropout, gelu
 from unitarygraph.nn.layer_norm import LayerNorm
 from unitarygraph.nn.lru import LRU as Layer
 from unitarygraph.parametrizations import Diagonal

@@ -9,9 +9,9 @@ import pytensor.tensor as pt
 
 from unitarygraph.models.base import Model
 from unitarygraph.nn.cell import RecurrentCell
-from unitarygraph.nn.dropout import dropout
+from unitarygraph.nn.functions import dropout
 from unitarygraph.nn.initializers import glorot_uniform
-from unitarygraph.nn.recurrent import readout
+from unitarygraph.nn.recurrence import readout
 from unitarygraph.stacked.operands import stored
 
 
@@ -74,7 +74,7 @@ class RecurrentModel(Model):
     structured = None
     #: a cell h_t = f(h_{t-1} W + x_t V), made as `RecurrentCell` is
     cell = RecurrentCell
-    #: parametrisation of W, a class; its fixed options; the name of its parameters
+    #: parametrization of W, a class; its fixed options; the name of its parameters
     matrix = None
     matrix_options = MappingProxyType({})
     matrix_name = "W"

@@ -152,7 +152,7 @@ def test_backends_agree_in_single_precision(name, options, backend):
 
 @pytest.mark.parametrize(("name", "options"), cases())
 def test_training_by_its_own_rules_keeps_what_is_unitary(name, options, rng):
-    """The model's own optimiser and rates on one batch, float32: the loss falls, all moves."""
+    """The model's own optimizer and rates on one batch, float32: the loss falls, all moves."""
     model = build(name, options, "float32")
     chosen = {f"model.{key}": value for key, value in options.items()}
     settings = resolve(task="adding", model=name, assignments=chosen)

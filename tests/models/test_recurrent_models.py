@@ -144,7 +144,7 @@ def test_a_subclass_that_says_nothing_is_told_what_it_lacks():
     ],
 )
 def test_runs_resume_bit_for_bit_with_all_they_hold(model, options, tmp_path):
-    """Base points, counters, generators and three groups of optimiser state are in checkpoints."""
+    """Base points, counters, generators and three groups of optimizer state are in checkpoints."""
     small = {"delay": 3, "length": 2, "batch": 4, "checkpoint_every": 5, "log_every": 1}
 
     def run(path, steps):

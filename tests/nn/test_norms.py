@@ -1,4 +1,4 @@
-"""Layer normalisation and complex batch normalisation against NumPy, SciPy and finite differences."""
+"""Layer normalization and complex batch normalization against NumPy, SciPy and finite differences."""
 
 import numpy as np
 import pytensor

@@ -1,4 +1,4 @@
-"""Dense and convolution with parametrised and complex weights, against NumPy's complex arithmetic."""
+"""Dense and convolution with parametrized and complex weights, against NumPy's complex arithmetic."""
 
 from functools import partial
 
@@ -43,7 +43,7 @@ def tolerance(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)])
 @pytest.mark.parametrize(("field", "factory"), [("complex", "exp"), ("real", "reflections")])
-def test_parametrised_dense(rng, field, factory, shape, dtype):
+def test_parametrized_dense(rng, field, factory, shape, dtype):
     layer = Dense(*shape, field=field, parametrization=FACTORIES[factory], rng=rng, dtype=dtype)
     assert layer.group("orthogonal") == layer.params[:-1]
     assert layer.params[-1] is layer.bias
@@ -156,7 +156,7 @@ def test_convolution(rng, field, parametrization, outputs, dtype):
         )
 
 
-def test_gradient_through_a_parametrised_complex_convolution(rng):
+def test_gradient_through_a_parametrized_complex_convolution(rng):
     layer = Conv2D(
         1, 2, 2, padding=0, field="complex", parametrization=Cayley, dtype="float64", rng=0
     )
@@ -164,7 +164,7 @@ def test_gradient_through_a_parametrised_complex_convolution(rng):
     assert check_gradient(pt.sum(pt.sin(y)), *layer.params)
 
 
-def test_the_parametrisations_updates_and_penalty_are_the_layers():
+def test_the_parametrizations_updates_and_penalty_are_the_layers():
     class Fined(Exp):
         def own_penalty(self):
             return pt.sum(pt.sqr(self.params[0]))

@@ -1,4 +1,4 @@
-"""All parametrisations, a row each: a new one is tested by adding its row."""
+"""All parametrizations, a row each: a new one is tested by adding its row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def stored_size(parametrization):
 
 @dataclass(frozen=True)
 class Row:
-    """A parametrisation with what is known of it.
+    """A parametrization with what is known of it.
 
     ``make(n, field, dtype, rng)`` gives one, ``definition(parametrization)`` its W in NumPy from
     the formula, in double. ``count(n, field)`` is the number of free real parameters, which is

@@ -1,4 +1,4 @@
-"""Dynamic trivialisation: rebasing leaves W, K = 1 is gradient descent, K = infinity expRNN."""
+"""Dynamic trivialization: rebasing leaves W, K = 1 is gradient descent, K = infinity expRNN."""
 
 import math
 
@@ -153,7 +153,7 @@ def test_K_between_them_is_the_definition(field):
 
 
 @pytest.mark.parametrize("given", ["dictionary", "list"])
-def test_state_of_the_optimiser_is_kept_or_reset(given):
+def test_state_of_the_optimizer_is_kept_or_reset(given):
     for reset in (False, True):
         turn = DynamicTrivialization(N, K=2, field="real", dtype="float64", rng=0)
         rule = adam(loss_of(turn(), "real"), turn.params, RATE)

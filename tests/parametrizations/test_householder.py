@@ -86,7 +86,7 @@ def test_what_it_does_not_reach_is_refused(rng):
 
 
 @pytest.mark.parametrize("field", ["complex", "real"])
-def test_adjoint_and_renormalisation(field, rng):
+def test_adjoint_and_renormalization(field, rng):
     p = Householder(5, reflections=3, normalize=True, field=field, rng=1, dtype="float64")
     V = p.params[0]
     V.set_value(V.get_value() * np.array([3.0, 1.0, 0.2]))

@@ -1,4 +1,4 @@
-"""Tall and wide weights from square parametrisations."""
+"""Tall and wide weights from square parametrizations."""
 
 from functools import partial
 
@@ -78,7 +78,7 @@ def test_completion_is_the_nearest_to_the_identity(field, rng):
         assert np.linalg.norm(best - np.eye(n)) <= np.linalg.norm(other - np.eye(n))
 
 
-def test_what_is_trained_and_kept_is_the_parametrisations_own():
+def test_what_is_trained_and_kept_is_the_parametrizations_own():
     square = DynamicTrivialization(5, K=1, field="real", dtype="float64", rng=0)
     weight = semi_unitary(square, (5, 2))
     assert weight.params == square.params

@@ -1,4 +1,4 @@
-"""One battery of laws over the table of parametrisations."""
+"""One battery of laws over the table of parametrizations."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""The exponential parametrisation and the initial matrices."""
+"""The exponential parametrization and the initial matrices."""
 
 import numpy as np
 import pytensor

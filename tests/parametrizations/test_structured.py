@@ -91,7 +91,7 @@ def tangent_rank(p):
     ],
     ids=str,
 )
-def test_n_layers_reach_a_neighbourhood_of_every_unitary_matrix(options, dimension):
+def test_n_layers_reach_a_neighborhood_of_every_unitary_matrix(options, dimension):
     p = Givens(4, **{"capacity": 4, "dtype": "float64", "rng": 3} | options)
     assert tangent_rank(p) == dimension
     if options.get("diagonal") != "first":

@@ -10,7 +10,7 @@ from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.module import Module
 from unitarygraph.nn.initializers import glorot_uniform
-from unitarygraph.nn.recurrent import drive_of, first_state
+from unitarygraph.nn.recurrence import drive_of, first_state
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, activate
 from unitarygraph.ops.recurrence import recurrence
@@ -64,7 +64,7 @@ class Cell(Module, ABC):
 
 
 class RecurrentCell(Cell):
-    r"""h_t = f(h_{t-1} W + x_t V), W by a parametrisation: the cell of the unitary lineage.
+    r"""h_t = f(h_{t-1} W + x_t V), W by a parametrization: the cell of the unitary lineage.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ class RecurrentCell(Cell):
     input_init : first value of V, a function ``(rng, (m, n), planes)`` (`unitarygraph.nn.initializers`)
     bias_range : b is drawn from U(-bias_range, bias_range)
     learned_start : whether h_0 is trained, from U(-s, s) with :math:`s^2 = 3/(2n)` (uRNN); else zero
-    structured : True, one `apply` of the parametrisation a step; False, W made once and all steps
+    structured : True, one `apply` of the parametrization a step; False, W made once and all steps
         in one Op (`unitarygraph.recurrence`); None, what `prefers_structure` of it says
     complex_input, prefix : as `Cell`
     rng : NumPy Generator or seed, by default fresh entropy
 
-    Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrisation says. The attribute
+    Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrization says. The attribute
     ``unroll`` is what runs all steps in one: `unitarygraph.recurrence`, or what takes its place.
     """
 

@@ -7,7 +7,7 @@ from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
-from unitarygraph.nn.recurrent import check_inputs, is_index
+from unitarygraph.nn.recurrence import check_inputs, is_index
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, activate
 from unitarygraph.ops.gates import sigmoid
@@ -50,7 +50,7 @@ class CGRNNCell(Cell):
     complex_input, prefix : as `Cell`
     rng : NumPy Generator or seed, by default fresh entropy
 
-    Raises ValueError for a real parametrisation, other numbers of gates or an unknown activation.
+    Raises ValueError for a real parametrization, other numbers of gates or an unknown activation.
 
     Source: Wolter and Yao (2018), "Complex gated recurrent neural networks"; one gate and the ranges
     of a and m as in their code.

@@ -1,4 +1,4 @@
-"""Batch normalisation of complex numbers."""
+"""Batch normalization of complex numbers."""
 
 import numpy as np
 import pytensor
@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.module import Module
-from unitarygraph.nn.running import count_along, running, unbiased
+from unitarygraph.nn.batch_norm import count_along, running, unbiased
 from unitarygraph.nn.whitening import (
     covariance,
     initial_gain,
@@ -98,14 +98,14 @@ class ComplexBatchNorm(Module):
         parts, updates = parts_of(x), {}
         if training:
             mean = means(parts, along)
-            centred = _less(parts, mean)
-            matrix = covariance(centred, along)
+            centered = _less(parts, mean)
+            matrix = covariance(centered, along)
             factor = unbiased(count_along(x, along, "ComplexBatchNorm"), x.type.dtype)
             averages = {self.mean: stored(mean), self.covariance: stored(matrix) * factor}
             updates = running(averages, self._momentum, earlier)
         else:
-            centred, matrix = _less(parts, over_x(self.mean)), over_x(self.covariance)
-        white = turn(inverse_root(matrix, self._epsilon), centred)
+            centered, matrix = _less(parts, over_x(self.mean)), over_x(self.covariance)
+        white = turn(inverse_root(matrix, self._epsilon), centered)
         y = turn(over_x(self.gain), white)
         y = joined([part + bias for part, bias in zip(y, over_x(plain(self.bias)), strict=True)])
         return y, updates

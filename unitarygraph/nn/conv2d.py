@@ -21,7 +21,7 @@ class Conv2D(WeightLayer):
 
     The weight is a matrix ``(O, C kernel kernel)``, stacked in the complex field, one row an output
     channel. So it can be a point of a manifold of matrices: with ``Oblique(field="real")`` its rows
-    have length 1. Or it can be made by a parametrisation: then its rows are orthonormal, if there
+    have length 1. Or it can be made by a parametrization: then its rows are orthonormal, if there
     are not more of them than columns, else the columns. A free weight starts Kaiming normal (a complex
     one with E|w|^2 = 2/columns) and is projected on the manifold.
 
@@ -38,7 +38,7 @@ class Conv2D(WeightLayer):
     field : "real" or "complex"
     rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
-    name : of the parameter ``<name>/weight`` (or as the parametrisation calls them, after that) in
+    name : of the parameter ``<name>/weight`` (or as the parametrization calls them, after that) in
         ``params``
 
     Attributes: ``weight`` is W, symbolic; ``value()`` its current value; what is trained and what to do

@@ -29,7 +29,7 @@ class Dense(WeightLayer):
         `unitarygraph.nn.initializers`
     rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
-    name : of the parameters ``<name>/weight`` (or as the parametrisation calls them, after that) and
+    name : of the parameters ``<name>/weight`` (or as the parametrization calls them, after that) and
         ``<name>/bias``, at first 0; all in ``params``
 
     Attributes: ``weight`` is W, symbolic; ``value()`` its current value; what is trained and what to do

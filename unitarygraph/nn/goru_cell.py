@@ -4,7 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.nn.cell import Cell
-from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.recurrence import drive_of
 from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.activations import modrelu
 from unitarygraph.ops.gates import sigmoid
@@ -18,7 +18,7 @@ class GORUCell(Cell):
         c &= \mathrm{modReLU}(r \circ (h_{t-1} W) + x_t V_c;\, b), \\
         h_t &= z \circ h_{t-1} + (1 - z) \circ c,
 
-    W orthogonal by a parametrisation. The gate r comes after W, where a GRU has it before. The
+    W orthogonal by a parametrization. The gate r comes after W, where a GRU has it before. The
     parameter ``V`` ``(m, 3n)`` is :math:`[V_g, V_c]`, ``W_g`` ``(n, 2n)``, ``b_g`` ``(2n,)``, ``b``
     ``(n,)``: 3mn + 2n^2 + 3n parameters and those of W. Real states ``(T, B, n)``, at first zero. V
     and W_g start from U(-0.01, 0.01), b_g at `gate_bias`, b at 0.01.
@@ -28,12 +28,12 @@ class GORUCell(Cell):
     parametrization : W, real; its size is the cell's
     input_size : m
     gate_bias : first value of b_g; the published code sets that of r alone
-    structured : True, one `apply` of the parametrisation a step; False, W made once, and three
+    structured : True, one `apply` of the parametrization a step; False, W made once, and three
         products a step; None, what `prefers_structure` of it says
     rng : NumPy Generator or seed, by default fresh entropy
     prefix : as `Cell`
 
-    Raises ValueError for a complex parametrisation.
+    Raises ValueError for a complex parametrization.
 
     Source: Jing et al. (2017), "Gated orthogonal recurrent units: on learning to forget", and their
     code for the initial values.

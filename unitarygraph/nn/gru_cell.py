@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
-from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.recurrence import drive_of
 from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.gates import sigmoid, tanh
 

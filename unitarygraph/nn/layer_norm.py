@@ -1,4 +1,4 @@
-"""Layer normalisation, real and complex."""
+"""Layer normalization, real and complex."""
 
 import numpy as np
 import pytensor
@@ -85,10 +85,10 @@ class LayerNorm(Module):
                 f"LayerNorm: x must be (..., {', '.join(axes)}), got shape {x.type.shape}"
             )
         if self.field == "real":
-            centred = x - pt.mean(x, axis=-1, keepdims=True)
-            variance = pt.mean(pt.sqr(centred), axis=-1, keepdims=True)
-            return self.gain * (centred / pt.sqrt(variance + self._epsilon)) + self.bias
+            centered = x - pt.mean(x, axis=-1, keepdims=True)
+            variance = pt.mean(pt.sqr(centered), axis=-1, keepdims=True)
+            return self.gain * (centered / pt.sqrt(variance + self._epsilon)) + self.bias
         parts = parts_of(x)
-        centred = [part - mean for part, mean in zip(parts, means(parts, -1), strict=True)]
-        white = turn(inverse_root(covariance(centred, -1), self._epsilon), centred)
+        centered = [part - mean for part, mean in zip(parts, means(parts, -1), strict=True)]
+        white = turn(inverse_root(covariance(centered, -1), self._epsilon), centered)
         return joined(turn([self.gain[i] for i in range(3)], white)) + plain(self.bias)[:, None, :]

@@ -8,7 +8,7 @@ from unitarygraph import stacked
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.module import Module
-from unitarygraph.nn.recurrent import drive_of, readout, stacked_rows
+from unitarygraph.nn.recurrence import drive_of, readout, stacked_rows
 from unitarygraph.ops.diagonal_recurrence import diagonal_recurrence
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.diagonal import Diagonal

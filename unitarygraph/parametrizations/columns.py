@@ -42,7 +42,7 @@ class LeadingColumns(_Leading):
     singular values of V are 1. Parameters and cost are those of W, which is made in full. `set_value`
     completes the columns to the unitary matrix nearest to I that has them (of
     determinant 1 in the real field), and raises ValueError where that is no value of the
-    parametrisation or the columns are not orthonormal, naming the deviation.
+    parametrization or the columns are not orthonormal, naming the deviation.
 
     Source: Lezcano-Casado and Martinez-Rubio (2019), and the orthogonal layer of their code.
     """
@@ -83,9 +83,9 @@ class LeadingRows(_Leading):
 
 
 def semi_unitary(parametrization, shape, field="real", rng=None, dtype=None, name="weight"):
-    """Weight of a shape ``(rows, columns)`` from any parametrisation, orthonormal on its short side.
+    """Weight of a shape ``(rows, columns)`` from any parametrization, orthonormal on its short side.
 
-    The parametrised matrix is square of the larger size n: the weight is the matrix itself, its
+    The parametrized matrix is square of the larger size n: the weight is the matrix itself, its
     `LeadingColumns` where ``rows`` is larger, its `LeadingRows` where ``columns`` is.
 
     Parameters

@@ -5,9 +5,8 @@ import numpy as np
 from unitarygraph.dissolving import dissolve, quad_penalty
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.inverse import square_matrix
+from unitarygraph.parametrizations.inverse import coarser_epsilon, square_matrix
 from unitarygraph.parametrizations.point import Point
-from unitarygraph.parametrizations.precision import coarser_epsilon
 
 
 class Dissolved(Parametrization):

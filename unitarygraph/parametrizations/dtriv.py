@@ -1,4 +1,4 @@
-"""Dynamic trivialisation: exponentials around a base point that moves."""
+"""Dynamic trivialization: exponentials around a base point that moves."""
 
 import numpy as np
 import pytensor
@@ -9,9 +9,8 @@ from unitarygraph.manifolds import Unitary
 from unitarygraph.ops.polar import Polar
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.cayley import Cayley
-from unitarygraph.parametrizations.exp import Exp
 from unitarygraph.parametrizations.inverse import unitary_matrix
+from unitarygraph.parametrizations.skew import Cayley, Exp
 
 #: maps from A to the factor that turns the base
 MAPS = {"cayley": Cayley, "exp": Exp}

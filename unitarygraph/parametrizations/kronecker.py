@@ -7,9 +7,9 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.exp import Exp
 from unitarygraph.parametrizations.inverse import square_matrix, unitary_matrix
 from unitarygraph.parametrizations.point import Point
+from unitarygraph.parametrizations.skew import Exp
 
 CONSTRAINTS = ("soft", "exp")
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from unitarygraph.manifolds import Euclidean, Unitary
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.unitary_initializers import unitary_initializer
+from unitarygraph.parametrizations.initializers import unitary_initializer
 
 
 class Point(Parametrization):

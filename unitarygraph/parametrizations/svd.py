@@ -4,10 +4,8 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.householder import Householder
-from unitarygraph.parametrizations.inverse import square_matrix
-from unitarygraph.parametrizations.precision import coarser_epsilon
-from unitarygraph.parametrizations.reflections import reflectors_of
+from unitarygraph.parametrizations.householder import Householder, reflectors_of
+from unitarygraph.parametrizations.inverse import coarser_epsilon, square_matrix
 
 
 class SVD(Parametrization):
@@ -44,7 +42,7 @@ class SVD(Parametrization):
         self.margin, self.unitary = margin, margin == 0
         rng = np.random.default_rng(rng)
         options = {"field": field, "rng": rng, "dtype": dtype}
-        #: the parametrisations of U and V
+        #: the parametrizations of U and V
         self.left = Householder(n, reflections=reflections, name=f"{name}/left", **options)
         options |= {"reflections": reflections, "name": f"{name}/right"}
         self.right = Householder(n, phases=False, **options)

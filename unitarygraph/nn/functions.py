@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Functions of activations without parameters: dropout, GELU."""
 
 import numpy as np
 import pytensor.tensor as pt
@@ -74,3 +74,12 @@ def dropout(x, rate, rng, field=None, per_sequence=False):
     one_kept = np.asarray(1 / (1 - rate), x.type.dtype)
     mask = pt.switch(draw < rate, np.zeros((), x.type.dtype), one_kept)
     return result_like(x * mask, given), {rng: after}
+
+
+def gelu(x):
+    r"""Elementwise :math:`x\,\Phi(x)`, Phi the normal distribution function: shape and dtype of x.
+
+    Source: Hendrycks and Gimpel (2016), "Gaussian error linear units".
+    """
+    half, root = (np.asarray(c, x.type.dtype) for c in (0.5, np.sqrt(0.5)))
+    return x * (half * pt.erfc(-root * x))
