@@ -79,9 +79,9 @@ def copying_step(field, delay, hidden, batch, unroll=ug.recurrence):
     arrays = next(iter(task.batches(np.random.default_rng(0), batch, "float32")))
     symbols = task.inputs("float32", batch)
     loss = task.loss(model(symbols[0], *symbols[2:]), *symbols[1:])
-    rest = [p for p in model.params if p not in model.orthogonal_params]
+    rest = [p for p in model.params if p not in model.group("orthogonal")]
     rules = updates.rmsprop(loss, rest, RATE) | updates.rmsprop(
-        loss, model.orthogonal_params, ORTHOGONAL_RATE
+        loss, model.group("orthogonal"), ORTHOGONAL_RATE
     )
     step = pytensor.function(symbols, loss, updates=rules)
     require_unrolling(step, unroll)

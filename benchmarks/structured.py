@@ -12,9 +12,9 @@ STEPS, BATCH = 20, 128
 SIZES = (64, 256, 512, 1024, 2048)
 FORMS = {
     "FourierReflection": lambda n: FourierReflection(n, dtype="float32"),
-    "Givens, 2 layers": lambda n: Givens(n, 2, dtype="float32"),
+    "Givens, 2 layers": lambda n: Givens(n, capacity=2, dtype="float32"),
     "Givens, FFT": lambda n: Givens(n, style="fft", dtype="float32"),
-    "Givens, n layers": lambda n: Givens(n, n, dtype="float32"),
+    "Givens, n layers": lambda n: Givens(n, capacity=n, dtype="float32"),
 }
 DENSE, STRUCTURED = "W once, one Op", "step by step"
 

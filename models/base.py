@@ -1,11 +1,11 @@
 """What every model offers, and the pieces that all of them share."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from inspect import get_annotations
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 import pytensor
@@ -13,15 +13,26 @@ import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.nn.recurrent import is_index
+from unitarygraph.module import Module
+from unitarygraph.nn.recurrence import is_index
 from unitarygraph.parameter import parameter
 
+#: fields of every model; all others are its options
+COMMON = ("input_size", "hidden_size", "output_size", "rng", "dtype")
 
-class Model(ABC):
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+@dataclass(eq=False)
+class Model(Module, ABC):
     """A map of sequences, ``(T, B, input_size) -> (T, B, output_size)``; most are recurrent.
 
-    A subclass enters what it trains in :attr:`params`, and in :attr:`statistics` what it keeps but
-    does not train.
+    Subclasses are made dataclasses (without ``__eq__``, fields by keyword): what a class annotates
+    and gives a default is an option; what it only assigns is fixed, or an inherited option's other
+    default. They build in `__post_init__`, after ``super().__post_init__()``, which makes `rng` a
+    NumPy Generator and `dtype` a dtype.
+
+    A subclass keeps what it trains, its layers and their running averages in attributes; see
+    :class:`unitarygraph.Module` for what it says of its own.
     """
 
     #: training settings that suit the model, keys of ``--set``; a group's rule is a mapping of its own:
@@ -32,34 +43,40 @@ class Model(ABC):
     #: names of the tasks that the model is for, None where it is for any sequences
     tasks: ClassVar[tuple[str, ...] | None] = None
     #: whether the recurrent matrix is unitary by construction
-    unitary: bool = False
+    unitary: ClassVar[bool] = False
 
-    params: list[SharedVariable]
-    #: shared variables that the outputs depend on and :meth:`training` updates, as running means
-    statistics: list[SharedVariable]
+    input_size: int
+    hidden_size: int
+    output_size: int
+    _: KW_ONLY
+    rng: np.random.Generator | int | None = None
+    dtype: str | None = None
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        *,
-        dtype: str | None = None,
-        **options: Any,
-    ) -> None:
-        self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, output_size
-        self.dtype = dtype or pytensor.config.floatX
-        self.options = options
-        self.params = []
-        self.statistics = []
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        described = cls.__doc__
+        # An inherited option that is assigned gets another default; dataclasses would ignore it.
+        inherited = {f.name: f.type for f in fields(cls) if f.name in vars(cls)}
+        cls.__annotations__ = inherited | get_annotations(cls)
+        dataclass(eq=False, kw_only=True)(cls)
+        cls.__doc__ = described
 
-    def add(self, name: str, value: np.ndarray, manifold: Any = None) -> SharedVariable:
-        """Make a parameter of the model's dtype, unique by name, and enter it in `params`."""
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.rng)
+        self.dtype = self.dtype or pytensor.config.floatX
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in COMMON}
+
+    def parameter(
+        self, name: str, value: np.ndarray, manifold: Any = None, group: str | None = None
+    ) -> SharedVariable:
+        """Return a parameter of the model's dtype, unique by name, to be kept in an attribute."""
         if name in {p.name for p in self.params}:
             raise ValueError(f"parameter {name!r} is already in the model")
-        variable = parameter(np.asarray(value, dtype=self.dtype), manifold, name=name)
-        self.params.append(variable)
-        return variable
+        return parameter(np.asarray(value, dtype=self.dtype), manifold, name, group)
 
     @abstractmethod
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
@@ -68,7 +85,7 @@ class Model(ABC):
     def training(
         self, x: TensorVariable, mask: TensorVariable | None = None
     ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
-        """Return the outputs to be trained on, and updates of `statistics` to be made with them.
+        """Return the outputs to be trained on, and updates of `buffers` to be made with them.
 
         For most models the outputs are those of a call, and there are no updates.
         """
@@ -82,28 +99,6 @@ class Model(ABC):
         """Return the current hidden-to-hidden matrices of all layers."""
         matrix = self.recurrent_matrix()
         return [] if matrix is None else [matrix]
-
-    @property
-    def orthogonal_params(self) -> list[SharedVariable]:
-        """The subset of `params` that is trained with ``orthogonal_learning_rate``."""
-        return []
-
-    @property
-    def phase_params(self) -> list[SharedVariable]:
-        """The subset that is trained with ``phase_learning_rate`` where one is given."""
-        return []
-
-    def free_parameters(self) -> int:
-        """Return the number of free real parameters."""
-        return sum(p.get_value().size for p in self.params)
-
-    def penalty(self) -> TensorVariable | None:
-        """Return a scalar to be added to the loss in training, None for nothing."""
-        return None
-
-    def post_updates(self) -> dict[SharedVariable, TensorVariable]:
-        """Return updates to be made after each training step, from the new values."""
-        return {}
 
 
 def affine(x: TensorVariable, weight: TensorVariable, bias: TensorVariable) -> TensorVariable:

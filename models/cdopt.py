@@ -18,20 +18,12 @@ class CDOptRNN(RecurrentModel):
     5e-4 and strength 0.2.
     """
 
+    strength: float = 0.2
+    init: str = "haar"
+    field: str = "real"
+    activation: str = "tanh"
+
     matrix = Dissolved
     matrix_name = "X"
     defaults = MappingProxyType({"other": {"name": "adam", "learning_rate": 5e-4}})
     bias_range = 0.0
-
-    def __init__(
-        self,
-        *sizes,
-        strength: float = 0.2,
-        init: str = "haar",
-        field: str = "real",
-        activation: str = "tanh",
-        **common,
-    ):
-        super().__init__(
-            *sizes, strength=strength, init=init, field=field, activation=activation, **common
-        )

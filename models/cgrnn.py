@@ -26,6 +26,12 @@ class CGRNN(RecurrentModel):
     Source: Wolter and Yao, "Complex gated recurrent neural networks", NeurIPS 2018.
     """
 
+    gates: int = 2
+    activation: str = "modrelu"
+    init: str = "urnn"
+    gate_bias: float = 4.0
+    train_mixture: bool = True
+
     matrix = Point
     # as_published for the length of its step, twice the gradient times the rate.
     defaults = MappingProxyType(
@@ -37,33 +43,13 @@ class CGRNN(RecurrentModel):
     )
     unitary = True
 
-    def __init__(
-        self,
-        *sizes,
-        gates=2,
-        activation="modrelu",
-        init="urnn",
-        gate_bias=4.0,
-        train_mixture=True,
-        **common,
-    ):
-        super().__init__(
-            *sizes,
-            gates=gates,
-            activation=activation,
-            init=init,
-            gate_bias=gate_bias,
-            train_mixture=train_mixture,
-            **common,
-        )
-
     def make_cell(self, input_size, rng, prefix, complex_input):
         """Return a `CGRNNCell`."""
         keys = ("gates", "activation", "gate_bias", "train_mixture")
         return CGRNNCell(
             self.make_matrix(rng, prefix),
             input_size,
-            **{key: self.options[key] for key in keys},
+            **{key: getattr(self, key) for key in keys},
             complex_input=complex_input,
             rng=rng,
             prefix=prefix,

@@ -18,6 +18,13 @@ class DynamicTrivializationRNN(RecurrentModel):
     2019.
     """
 
+    K: int | float = 100
+    M: int | float = 100
+    map: str = "exp"
+    field: str = "real"
+    init: str = "henaff"
+    activation: str = "modrelu"
+
     matrix = DynamicTrivialization
     matrix_name = "A"
     defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}})
@@ -25,20 +32,5 @@ class DynamicTrivializationRNN(RecurrentModel):
         {"copying": MappingProxyType({"M": 30, "other": {"learning_rate": 5e-4}})}
     )
     unitary = True
-    first_kernel = staticmethod(kaiming_normal)
-    first_readout = staticmethod(kaiming_normal)
-
-    def __init__(
-        self,
-        *sizes,
-        K: int | float = 100,
-        M: int | float = 100,
-        map: str = "exp",
-        field: str = "real",
-        init: str = "henaff",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(
-            *sizes, K=K, M=M, map=map, field=field, init=init, activation=activation, **common
-        )
+    input_init = staticmethod(kaiming_normal)
+    readout_init = staticmethod(kaiming_normal)

@@ -11,7 +11,7 @@ class EURNN(RecurrentModel):
     r"""EURNN: h_t = modReLU(h_{t-1} W + x_t V), W layers of rotations of pairs and phases.
 
     Outputs [Re h; Im h] U + c. W (`unitarygraph.parametrizations.Givens`) has ``capacity`` layers that
-    rotate neighbours (``style="tunable"``; hidden_size of them reach all of U(n)) or log2 n layers of
+    rotate neighbors (``style="tunable"``; hidden_size of them reach all of U(n)) or log2 n layers of
     butterflies (``"fft"``, hidden_size a power of 2). Where that is faster, they are applied in each
     step in the place of W.
 
@@ -23,6 +23,12 @@ class EURNN(RecurrentModel):
     unitary neural networks (EUNN) and their application to RNNs", ICML 2017.
     """
 
+    capacity: int = 2
+    style: str = "tunable"
+    field: str = "complex"
+    structured: bool | None = None
+    activation: str = "modrelu"
+
     matrix = Givens
     defaults = MappingProxyType(
         {
@@ -31,24 +37,4 @@ class EURNN(RecurrentModel):
         }
     )
     unitary = True
-    first_kernel = staticmethod(uniform(0.01))
-
-    def __init__(
-        self,
-        *sizes,
-        capacity: int = 2,
-        style: str = "tunable",
-        field: str = "complex",
-        structured: bool | None = None,
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(
-            *sizes,
-            capacity=capacity,
-            style=style,
-            field=field,
-            structured=structured,
-            activation=activation,
-            **common,
-        )
+    input_init = staticmethod(uniform(0.01))

@@ -22,6 +22,10 @@ class ExpRNN(RecurrentModel):
     ICML 2019.
     """
 
+    field: str = "real"
+    init: str = "henaff"
+    activation: str = "modrelu"
+
     matrix = Exp
     matrix_name = "A"
     defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}})
@@ -34,15 +38,5 @@ class ExpRNN(RecurrentModel):
         }
     )
     unitary = True
-    first_kernel = staticmethod(kaiming_normal)
-    first_readout = staticmethod(kaiming_normal)
-
-    def __init__(
-        self,
-        *sizes,
-        field: str = "real",
-        init: str = "henaff",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(*sizes, field=field, init=init, activation=activation, **common)
+    input_init = staticmethod(kaiming_normal)
+    readout_init = staticmethod(kaiming_normal)

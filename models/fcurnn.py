@@ -19,8 +19,12 @@ class FullCapacityURNN(RecurrentModel):
     Source: Wisdom, Powers, Hershey, Le Roux and Atlas, "Full-capacity unitary recurrent neural
     networks", NIPS 2016. W moves by their Cayley step (`unitarygraph.updates.natural_gradient`, where
     the published rate of 1e-3 is called 2e-3; with ``orthogonal.rms`` along the gradient that RMSprop
-    normalised); another rule of `unitarygraph.updates` may be given as ``orthogonal_optimizer``.
+    normalized); another rule of `unitarygraph.updates` may be given as ``orthogonal_optimizer``.
     """
+
+    field: str = "complex"
+    init: str = "henaff"
+    activation: str = "modrelu"
 
     matrix = Point
     defaults = MappingProxyType(
@@ -31,13 +35,3 @@ class FullCapacityURNN(RecurrentModel):
     )
     unitary = True
     learned_start = True
-
-    def __init__(
-        self,
-        *sizes,
-        field: str = "complex",
-        init: str = "henaff",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(*sizes, field=field, init=init, activation=activation, **common)

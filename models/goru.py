@@ -14,7 +14,7 @@ class GORU(RecurrentModel):
         (r, z) = \sigma(h_{t-1} W_g + x_t V_g + b_g), \quad
         h_t = z \circ h_{t-1} + (1 - z) \circ \mathrm{modReLU}(r \circ (h_{t-1} W) + x_t V_c;\, b),
 
-    outputs h U + c. W is `capacity` layers of rotations of neighbours (``style="tunable"``) or log2 n
+    outputs h U + c. W is `capacity` layers of rotations of neighbors (``style="tunable"``) or log2 n
     layers of butterflies (``"fft"``, n a power of 2), their angles from U(-pi, pi). V and W_g start
     from U(-0.01, 0.01), b_g at `gate_bias`, b at 0.01, U Glorot uniform, c and the first state at
     zero.
@@ -23,6 +23,10 @@ class GORU(RecurrentModel):
 
     Source: Jing et al., "Gated orthogonal recurrent units: on learning to forget", 2017.
     """
+
+    capacity: int = 2
+    style: str = "tunable"
+    gate_bias: float = 2.0
 
     matrix = Givens
     matrix_options = MappingProxyType({"field": "real"})
@@ -34,15 +38,7 @@ class GORU(RecurrentModel):
     )
     unitary = True
 
-    def __init__(self, *sizes, capacity=2, style="tunable", gate_bias=2.0, **common):
-        super().__init__(*sizes, capacity=capacity, style=style, gate_bias=gate_bias, **common)
-
     def make_cell(self, input_size, rng, prefix, complex_input):
         """Return a `GORUCell`."""
-        return GORUCell(
-            self.make_matrix(rng, prefix),
-            input_size,
-            gate_bias=self.options["gate_bias"],
-            rng=rng,
-            prefix=prefix,
-        )
+        W = self.make_matrix(rng, prefix)
+        return GORUCell(W, input_size, gate_bias=self.gate_bias, rng=rng, prefix=prefix)

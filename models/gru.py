@@ -21,14 +21,11 @@ class GRU(RecurrentModel):
     machine translation", EMNLP 2014.
     """
 
-    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
+    gate_bias: float = 0.0
 
-    def __init__(self, input_size, hidden_size, output_size, *, gate_bias=0.0, **common):
-        super().__init__(input_size, hidden_size, output_size, gate_bias=gate_bias, **common)
+    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
 
     def make_cell(self, input_size, rng, prefix, complex_input):
         """Return a `GRUCell`."""
-        bias = self.options["gate_bias"]
-        return GRUCell(
-            input_size, self.hidden_size, gate_bias=bias, rng=rng, dtype=self.dtype, prefix=prefix
-        )
+        options = {"gate_bias": self.gate_bias, "rng": rng, "dtype": self.dtype, "prefix": prefix}
+        return GRUCell(input_size, self.hidden_size, **options)

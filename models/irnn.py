@@ -17,6 +17,9 @@ class IRNN(RecurrentModel):
     units", 2015.
     """
 
+    init: str = "identity"
+    activation = "relu"
+
     matrix = Point
     matrix_options = MappingProxyType({"free": True, "field": "real"})
     defaults = MappingProxyType(
@@ -24,10 +27,7 @@ class IRNN(RecurrentModel):
     )
     bias_range = 0.0
 
-    def __init__(self, *sizes, init: str = "identity", **common):
-        super().__init__(*sizes, init=init, activation="relu", **common)
-
     @staticmethod
-    def first_kernel(rng, shape, planes=1):
+    def input_init(rng, shape, planes=1):
         """Draw V from N(0, 0.001^2)."""
         return rng.normal(scale=1e-3, size=shape)

@@ -20,27 +20,13 @@ class KRU(RecurrentModel):
     Source: Jose, Cisse and Fleuret, "Kronecker recurrent units", ICML 2018.
     """
 
+    factors: int = 2
+    constraint: str = "soft"
+    strength: float = 1e-3
+    field: str = "complex"
+    activation: str = "modrelu"
+
     matrix = Kronecker
     defaults = MappingProxyType(
         {"other": {"name": "rmsprop", "learning_rate": 1e-3}, "orthogonal": {"learning_rate": 1e-4}}
     )
-
-    def __init__(
-        self,
-        *sizes,
-        factors: int = 2,
-        constraint: str = "soft",
-        strength: float = 1e-3,
-        field: str = "complex",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(
-            *sizes,
-            factors=factors,
-            constraint=constraint,
-            strength=strength,
-            field=field,
-            activation=activation,
-            **common,
-        )

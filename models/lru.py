@@ -14,12 +14,15 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.models.base import Model, affine
 from unitarygraph.nn.batch_norm import BatchNorm
-from unitarygraph.nn.dropout import dropout
-from unitarygraph.nn.gelu import gelu
+from unitarygraph.nn.functions import dropout, gelu
 from unitarygraph.nn.layer_norm import LayerNorm
 from unitarygraph.nn.lru import LRU as Layer
+from unitarygraph.parametrizations import Diagonal
 
-NORMS = ("layer", "batch")
+NORMS = {"layer": LayerNorm, "batch": BatchNorm}
+#: weight and bias
+Affine = tuple[SharedVariable, SharedVariable]
+Block = tuple[LayerNorm | BatchNorm, Layer, Affine, Affine]
 
 
 class LRU(Model):
@@ -65,71 +68,54 @@ class LRU(Model):
         }
     )
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        *,
-        state_size: int | None = None,
-        layers: int = 1,
-        norm: str = "layer",
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        r_min: float = 0.0,
-        r_max: float = 1.0,
-        max_phase: float = 2 * np.pi,
-        rng: np.random.Generator | int | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        if layers < 1:
-            raise ValueError(f"layers must be at least 1, got {layers}")
-        if norm not in NORMS:
-            raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {norm!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
-        size = hidden_size if state_size is None else state_size
-        ring = {"r_min": r_min, "r_max": r_max, "max_phase": max_phase}
-        own = {"state_size": size, "layers": layers, "norm": norm, "dropout": dropout}
-        own |= {"bidirectional": bidirectional, **ring}
-        super().__init__(input_size, hidden_size, output_size, dtype=dtype, **own)
-        rng = np.random.default_rng(rng)
-        self._encoder = self._affine(rng, "encoder", input_size, hidden_size)
-        self.layers = []
-        self._blocks = []
-        for number in range(layers):
-            name = f"layer{number}"
-            kind = LayerNorm if norm == "layer" else BatchNorm
-            normalise = kind(hidden_size, dtype=self.dtype, name=f"{name}/norm")
-            layer = Layer(
-                hidden_size,
-                size,
-                bidirectional=bidirectional,
-                rng=rng,
-                dtype=self.dtype,
-                name=name,
-                **ring,
-            )
-            self.params += [*normalise.params, *layer.params]
-            self.statistics += getattr(normalise, "statistics", [])
-            gate = [
-                self._affine(rng, f"{name}/{half}", hidden_size, hidden_size)
-                for half in ("value", "gate")
-            ]
-            self.layers.append(layer)
-            self._blocks.append((normalise, layer, gate))
-        self._decoder = self._affine(rng, "decoder", hidden_size, output_size)
+    state_size: int | None = None
+    layers: int = 1
+    norm: str = "layer"
+    dropout: float = 0.0
+    bidirectional: bool = False
+    r_min: float = 0.0
+    r_max: float = 1.0
+    max_phase: float = 2 * np.pi
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, got {self.layers}")
+        if self.norm not in NORMS:
+            raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {self.norm!r}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        self.state_size = self.hidden_size if self.state_size is None else self.state_size
+        self._encoder = self._affine("encoder", self.input_size, self.hidden_size)
+        self._blocks = [self._block(f"layer{number}") for number in range(self.layers)]
+        self._decoder = self._affine("decoder", self.hidden_size, self.output_size)
         # Two for each block; they have names, for checkpoints.
         self._generators = [
             pytensor.shared(child, name=f"dropout{k}")
-            for k, child in enumerate(rng.spawn(2 * layers if dropout else 0))
+            for k, child in enumerate(self.rng.spawn(2 * self.layers if self.dropout else 0))
         ]
 
-    def _affine(
-        self, rng: np.random.Generator, name: str, rows: int, columns: int
-    ) -> tuple[SharedVariable, SharedVariable]:
-        weight = rng.standard_normal((rows, columns)) / np.sqrt(rows)
-        return self.add(f"{name}/weight", weight), self.add(f"{name}/bias", np.zeros(columns))
+    def _block(self, name: str) -> Block:
+        width = self.hidden_size
+        normalize = NORMS[self.norm](width, dtype=self.dtype, name=f"{name}/norm")
+        layer = Layer(
+            width,
+            self.state_size,
+            r_min=self.r_min,
+            r_max=self.r_max,
+            max_phase=self.max_phase,
+            bidirectional=self.bidirectional,
+            rng=self.rng,
+            dtype=self.dtype,
+            name=name,
+        )
+        value, gate = (self._affine(f"{name}/{half}", width, width) for half in ("value", "gate"))
+        return normalize, layer, value, gate
+
+    def _affine(self, name: str, rows: int, columns: int) -> Affine:
+        weight = self.rng.standard_normal((rows, columns)) / np.sqrt(rows)
+        bias = np.zeros(columns)
+        return self.parameter(f"{name}/weight", weight), self.parameter(f"{name}/bias", bias)
 
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
         """Return the outputs (T, B, output_size) for x (T, B, input_size)."""
@@ -154,40 +140,37 @@ class LRU(Model):
         def dropped(y: TensorVariable) -> TensorVariable:
             if updates is None or not self._generators:
                 return y
-            y, after = dropout(y, self.options["dropout"], next(generators))
+            y, after = dropout(y, self.dropout, next(generators))
             updates.update(after)
             return y
 
         x = affine(x, *self._encoder)
-        for normalise, layer, gate in self._blocks:
-            z = dropped(gelu(layer(self._normalised(normalise, x, updates), mask)))
-            value, opening = (affine(z, *half) for half in gate)
-            x = x + dropped(value * pt.sigmoid(opening))
+        for normalize, layer, value, gate in self._blocks:
+            z = dropped(gelu(layer(self._normalized(normalize, x, updates), mask)))
+            x = x + dropped(affine(z, *value) * pt.sigmoid(affine(z, *gate)))
         return affine(x, *self._decoder)
 
-    def _normalised(
+    def _normalized(
         self,
-        normalise: LayerNorm | BatchNorm,
+        normalize: LayerNorm | BatchNorm,
         x: TensorVariable,
         updates: dict[SharedVariable, TensorVariable] | None,
     ) -> TensorVariable:
-        if self.options["norm"] == "layer":
-            return normalise(x)
+        if self.norm == "layer":
+            return normalize(x)
         # Steps and samples as the batch and height of images, features as channels.
-        y, after = normalise(x.dimshuffle(0, 2, 1, "x"), training=updates is not None)
+        y, after = normalize(x.dimshuffle(0, 2, 1, "x"), training=updates is not None)
         if updates is not None:
             updates.update(after)
         return y.dimshuffle(0, 2, 1)
 
     def recurrent_matrix(self) -> np.ndarray:
         """Return diag(lambda) of the first layer."""
-        return self.layers[0].eigenvalues[0].value()
+        return self._recurrences()[0].value()
 
     def recurrent_matrices(self) -> list[np.ndarray]:
         """Return diag(lambda) of every layer and direction."""
-        return [diagonal.value() for layer in self.layers for diagonal in layer.eigenvalues]
+        return [diagonal.value() for diagonal in self._recurrences()]
 
-    @property
-    def orthogonal_params(self) -> list[SharedVariable]:
-        """The recurrences' nu, theta, gamma and B."""
-        return [p for layer in self.layers for p in layer.recurrent_params]
+    def _recurrences(self) -> list[Diagonal]:
+        return [diagonal for _, layer, *_ in self._blocks for diagonal in layer.eigenvalues]

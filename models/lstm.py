@@ -22,14 +22,16 @@ class LSTM(RecurrentModel):
     "Learning to forget", 2000.
     """
 
-    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
+    forget_bias: float = 1.0
 
-    def __init__(self, input_size, hidden_size, output_size, *, forget_bias=1.0, **common):
-        super().__init__(input_size, hidden_size, output_size, forget_bias=forget_bias, **common)
+    defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
 
     def make_cell(self, input_size, rng, prefix, complex_input):
         """Return an `LSTMCell`."""
-        bias = self.options["forget_bias"]
-        return LSTMCell(
-            input_size, self.hidden_size, forget_bias=bias, rng=rng, dtype=self.dtype, prefix=prefix
-        )
+        options = {
+            "forget_bias": self.forget_bias,
+            "rng": rng,
+            "dtype": self.dtype,
+            "prefix": prefix,
+        }
+        return LSTMCell(input_size, self.hidden_size, **options)

@@ -20,31 +20,16 @@ class NnRNN(RecurrentModel):
     delta are those of its copying task.
     """
 
+    init: str = "cayley"
+    published: bool = False
+    delta: float = 1e-4
+    t_decay: float = 1e-6
+    field: str = "real"
+    activation: str = "modrelu"
+
     matrix = NonNormal
     defaults = MappingProxyType(
         {"other": {"name": "rmsprop", "learning_rate": 5e-4}, "orthogonal": {"learning_rate": 1e-6}}
     )
-    first_kernel = staticmethod(kaiming_normal)
-    first_readout = staticmethod(kaiming_normal)
-
-    def __init__(
-        self,
-        *sizes,
-        init: str = "cayley",
-        published: bool = False,
-        delta: float = 1e-4,
-        t_decay: float = 1e-6,
-        field: str = "real",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(
-            *sizes,
-            init=init,
-            published=published,
-            delta=delta,
-            t_decay=t_decay,
-            field=field,
-            activation=activation,
-            **common,
-        )
+    input_init = staticmethod(kaiming_normal)
+    readout_init = staticmethod(kaiming_normal)

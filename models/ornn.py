@@ -18,21 +18,13 @@ class ORNN(RecurrentModel):
     is the counterpart with trained phases.
     """
 
+    reflections: int | None = None
+    field: str = "real"
+    activation: str = "leaky_relu"
+
     matrix = Householder
     defaults = MappingProxyType(
         {"other": {"name": "adam", "learning_rate": 1e-3}, "orthogonal": {"learning_rate": 1e-3}}
     )
     unitary = True
     bias_range = 0.0
-
-    def __init__(
-        self,
-        *sizes,
-        reflections: int | None = None,
-        field: str = "real",
-        activation: str = "leaky_relu",
-        **common,
-    ):
-        super().__init__(
-            *sizes, reflections=reflections, field=field, activation=activation, **common
-        )

@@ -19,6 +19,10 @@ class ProjUNN(RecurrentModel):
     networks with unitary matrices", NeurIPS 2022.
     """
 
+    field: str = "real"
+    init: str = "henaff"
+    activation: str = "modrelu"
+
     matrix = Point
     defaults = MappingProxyType(
         {
@@ -34,15 +38,5 @@ class ProjUNN(RecurrentModel):
         }
     )
     unitary = True
-    first_kernel = staticmethod(kaiming_normal)
-    first_readout = staticmethod(kaiming_normal)
-
-    def __init__(
-        self,
-        *sizes,
-        field: str = "real",
-        init: str = "henaff",
-        activation: str = "modrelu",
-        **common,
-    ):
-        super().__init__(*sizes, field=field, init=init, activation=activation, **common)
+    input_init = staticmethod(kaiming_normal)
+    readout_init = staticmethod(kaiming_normal)

@@ -1,7 +1,5 @@
 """Layers of recurrent cells, run in one or both directions, and a readout."""
 
-from __future__ import annotations
-
 import inspect
 from types import MappingProxyType
 
@@ -11,16 +9,17 @@ import pytensor.tensor as pt
 
 from unitarygraph.models.base import Model
 from unitarygraph.nn.cell import RecurrentCell
-from unitarygraph.nn.dropout import dropout
+from unitarygraph.nn.functions import dropout
 from unitarygraph.nn.initializers import glorot_uniform
-from unitarygraph.nn.recurrent import readout
+from unitarygraph.nn.recurrence import readout
+from unitarygraph.stacked.operands import stored
 
 
 class RecurrentModel(Model):
     r"""Cells in layers; outputs h U + c, or [Re h; Im h] U + c of complex states.
 
     A subclass says in `matrix` (or `make_matrix`) what the recurrent matrix is, and in `cell` (or
-    `make_cell`) what a cell is. The options that its ``__init__`` passes on are in `options`.
+    `make_cell`) what a cell is.
 
     Parameters
     ----------
@@ -35,60 +34,54 @@ class RecurrentModel(Model):
     ``layer1/backward/`` before them where there are several cells.
     """
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        output_size,
-        *,
-        layers: int = 1,
-        bidirectional: bool = False,
-        dropout: float = 0.0,
-        rng=None,
-        dtype=None,
-        **options,
-    ):
-        if layers < 1:
-            raise ValueError(f"layers must be at least 1, got {layers}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
-        options |= {"layers": layers, "bidirectional": bidirectional, "dropout": dropout}
-        super().__init__(input_size, hidden_size, output_size, dtype=dtype, **options)
-        rng = np.random.default_rng(rng)
+    layers: int = 1
+    bidirectional: bool = False
+    dropout: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, got {self.layers}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        rng, layers, bidirectional = self.rng, self.layers, self.bidirectional
         directions = ("forward", "backward") if bidirectional else ("",)
         several = layers > 1 or bidirectional
-        self.layers = []
-        features, complex_input = input_size, False
+        #: the cells of each layer, forward and backward
+        self.stack = []
+        features, complex_input = self.input_size, False
         for number in range(layers):
             layer = []
             for direction in directions:
                 prefix = f"layer{number}/{direction}{'/' * bidirectional}" if several else ""
                 cell = self.make_cell(features, rng, prefix, complex_input)
                 layer.append(cell)
-                self.params.extend(cell.params)
-                self.statistics.extend(cell.state)
-            self.layers.append(layer)
+            self.stack.append(layer)
             complex_input = cell.field == "complex"
             features = cell.hidden_size * len(layer)
         rows = 2 * features if complex_input else features
-        self.weight = self.add("U", self.first_readout(rng, (rows, output_size)))
-        self.bias = self.add("c", np.zeros(output_size))
+        self.weight = self.parameter("U", self.readout_init(rng, (rows, self.output_size)))
+        self.bias = self.parameter("c", np.zeros(self.output_size))
         # What follows layer k is dropped out by generator k; they have names, for checkpoints.
         self._generators = {
             k: pytensor.shared(child, name=f"dropout{k}")
-            for k, child in enumerate(rng.spawn(layers if dropout else 0), start=1)
+            for k, child in enumerate(rng.spawn(layers if self.dropout else 0), start=1)
         }
 
+    #: name of the cell's activation; an option of models that annotate it
+    activation = "modrelu"
+    #: whether W is applied in each step; None, what is faster
+    structured = None
     #: a cell h_t = f(h_{t-1} W + x_t V), made as `RecurrentCell` is
     cell = RecurrentCell
-    #: parametrisation of W, a class; its fixed options; the name of its parameters
+    #: parametrization of W, a class; its fixed options; the name of its parameters
     matrix = None
     matrix_options = MappingProxyType({})
     matrix_name = "W"
     #: first value of V, a function of a Generator, the shape and the number of planes
-    first_kernel = staticmethod(glorot_uniform)
+    input_init = staticmethod(glorot_uniform)
     #: first value of U, a function of a Generator and the shape
-    first_readout = staticmethod(glorot_uniform)
+    readout_init = staticmethod(glorot_uniform)
     #: b is drawn from U(-bias_range, bias_range)
     bias_range = 0.01
     #: whether h_0 is trained
@@ -102,11 +95,11 @@ class RecurrentModel(Model):
         return self.cell(
             self.make_matrix(rng, prefix),
             input_size,
-            activation=self.options.get("activation", "modrelu"),
-            kernel=self.first_kernel,
+            activation=self.activation,
+            input_init=self.input_init,
             bias_range=self.bias_range,
             learned_start=self.learned_start,
-            structured=self.options.get("structured"),
+            structured=self.structured,
             complex_input=complex_input,
             rng=rng,
             prefix=prefix,
@@ -130,22 +123,22 @@ class RecurrentModel(Model):
     @property
     def cells(self):
         """All cells, layer by layer."""
-        return [cell for layer in self.layers for cell in layer]
+        return [cell for layer in self.stack for cell in layer]
 
     def __call__(self, x, mask=None):
         return self._outputs(x, mask, None)
 
     def training(self, x, mask=None):
         """Outputs with dropout, and the updates of its random generators."""
-        if not self.options["dropout"]:
+        if not self.dropout:
             return self(x, mask), {}
         updates = {}
         return self._outputs(x, mask, updates), updates
 
     def _outputs(self, x, mask, updates):
         """Outputs; with a dictionary of updates those of training, which it is filled with."""
-        states = x
-        for number, layer in enumerate(self.layers):
+        states = stored(x)
+        for number, layer in enumerate(self.stack):
             if number:
                 states = self._dropped(states, number, updates)
             runs = [layer[0](states, mask)]
@@ -153,7 +146,7 @@ class RecurrentModel(Model):
                 flipped = None if mask is None else mask[::-1]
                 runs.append(layer[1](states[::-1], flipped)[::-1])
             states = runs[0] if len(runs) == 1 else pt.concatenate(runs, axis=-1)
-        states = self._dropped(states, len(self.layers), updates)
+        states = self._dropped(states, len(self.stack), updates)
         return readout(states, self.weight, self.bias)
 
     def _dropped(self, states, place, updates):
@@ -161,7 +154,7 @@ class RecurrentModel(Model):
         if updates is None:
             return states
         field = "complex" if states.type.ndim == 4 else "real"
-        rate, rng = self.options["dropout"], self._generators[place]
+        rate, rng = self.dropout, self._generators[place]
         states, after = dropout(states, rate, rng, field, per_sequence=True)
         updates |= after
         return states
@@ -173,27 +166,3 @@ class RecurrentModel(Model):
     def recurrent_matrices(self):
         """Current W of every cell that has one."""
         return [W for W in (cell.matrix() for cell in self.cells) if W is not None]
-
-    @property
-    def orthogonal_params(self):
-        """What the cells train at the orthogonal rate."""
-        return [p for cell in self.cells for p in cell.orthogonal_params]
-
-    @property
-    def phase_params(self):
-        """Phases that have a rule of their own."""
-        return [p for cell in self.cells for p in cell.phase_params]
-
-    def free_parameters(self):
-        """Number of free real parameters: a unitary matrix has n^2."""
-        ends = self.weight.get_value().size + self.bias.get_value().size
-        return ends + sum(cell.free_parameters() for cell in self.cells)
-
-    def penalty(self):
-        """Sum of the cells' penalties."""
-        given = [p for p in (cell.penalty() for cell in self.cells) if p is not None]
-        return sum(given[1:], given[0]) if given else None
-
-    def post_updates(self):
-        """The cells' updates after a training step."""
-        return {v: new for cell in self.cells for v, new in cell.post_updates().items()}

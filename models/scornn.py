@@ -18,6 +18,9 @@ class ScoRNN(RecurrentModel):
     transform", ICML 2018. RMSprop, at a tenth of the others' rate for A.
     """
 
+    rho: int | None = None
+    init: str = "cayley"
+
     matrix = ScaledCayley
     matrix_name = "A"
     matrix_options = MappingProxyType({"field": "real"})
@@ -29,7 +32,4 @@ class ScoRNN(RecurrentModel):
     )
     unitary = True
     bias_range = 0.0
-    first_kernel = staticmethod(uniform(0.01))
-
-    def __init__(self, *sizes, rho: int | None = None, init: str = "cayley", **common):
-        super().__init__(*sizes, rho=rho, init=init, **common)
+    input_init = staticmethod(uniform(0.01))

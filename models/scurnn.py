@@ -18,6 +18,8 @@ class ScuRNN(RecurrentModel):
     Cayley transform", AAAI 2019. A learns by RMSprop, theta by Adagrad, the rest by Adam.
     """
 
+    init: str = "cayley"
+
     matrix = ScaledCayley
     matrix_name = "A"
     matrix_options = MappingProxyType({"field": "complex"})
@@ -29,7 +31,4 @@ class ScuRNN(RecurrentModel):
         }
     )
     unitary = True
-    first_kernel = staticmethod(uniform(0.01))
-
-    def __init__(self, *sizes, init: str = "cayley", **common):
-        super().__init__(*sizes, init=init, **common)
+    input_init = staticmethod(uniform(0.01))

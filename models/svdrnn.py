@@ -17,26 +17,13 @@ class SVDRNN(RecurrentModel):
     parameterization", ICML 2018; trained by Adam.
     """
 
+    reflections: int | None = None
+    margin: float = 0.01
+    field: str = "real"
+    activation: str = "leaky_relu"
+
     matrix = SVD
     defaults = MappingProxyType(
         {"other": {"name": "adam", "learning_rate": 1e-3}, "orthogonal": {"learning_rate": 1e-3}}
     )
     bias_range = 0.0
-
-    def __init__(
-        self,
-        *sizes,
-        reflections: int | None = None,
-        margin: float = 0.01,
-        field: str = "real",
-        activation: str = "leaky_relu",
-        **common,
-    ):
-        super().__init__(
-            *sizes,
-            reflections=reflections,
-            margin=margin,
-            field=field,
-            activation=activation,
-            **common,
-        )

@@ -16,10 +16,10 @@ class TanhRNN(RecurrentModel):
     Source: Elman, "Finding structure in time", 1990.
     """
 
+    init: str = "haar"
+    activation = "tanh"
+
     matrix = Point
     matrix_options = MappingProxyType({"free": True, "field": "real"})
     defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
     bias_range = 0.0
-
-    def __init__(self, *sizes, init: str = "haar", **common):
-        super().__init__(*sizes, init=init, activation="tanh", **common)

@@ -20,6 +20,9 @@ class URNN(RecurrentModel):
     Source: Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", ICML 2016.
     """
 
+    structured: bool | None = None
+    activation: str = "modrelu"
+
     matrix = FourierReflection
     defaults = MappingProxyType(
         {
@@ -29,8 +32,3 @@ class URNN(RecurrentModel):
     )
     unitary = True
     learned_start = True
-
-    def __init__(
-        self, *sizes, structured: bool | None = None, activation: str = "modrelu", **common
-    ):
-        super().__init__(*sizes, structured=structured, activation=activation, **common)

@@ -14,6 +14,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.manifolds import Oblique
 from unitarygraph.models.base import Model
+from unitarygraph.module import Module
 from unitarygraph.nn import BatchNorm, Conv2D, Dense
 
 #: channels of the first convolution and, times the width, of the three groups of blocks
@@ -71,40 +72,31 @@ class WideResNet(Model):
         }
     )
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        *,
-        depth: int = 10,
-        width: int | None = None,
-        oblique: bool = True,
-        weight_decay: float = 5e-4,
-        rng: np.random.Generator | int | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        if depth < 10 or depth % 6 != 4:
-            raise ValueError(f"wrn: depth must be 6 n + 4, n at least 1, got {depth}")
-        if width is None and hidden_size % GROUPS[-1]:
+    depth: int = 10
+    width: int | None = None
+    oblique: bool = True
+    weight_decay: float = 5e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.depth < 10 or self.depth % 6 != 4:
+            raise ValueError(f"wrn: depth must be 6 n + 4, n at least 1, got {self.depth}")
+        if self.width is None and self.hidden_size % GROUPS[-1]:
             raise ValueError(
-                f"wrn: hidden_size must be a multiple of {GROUPS[-1]}, got {hidden_size}"
+                f"wrn: hidden_size must be a multiple of {GROUPS[-1]}, got {self.hidden_size}"
             )
-        width = hidden_size // GROUPS[-1] if width is None else width
-        if width < 1:
-            raise ValueError(f"wrn: width must be at least 1, got {width}")
-        if not weight_decay >= 0:
-            raise ValueError(f"wrn: weight_decay must be at least 0, got {weight_decay}")
-        options = {"depth": depth, "width": width, "oblique": oblique, "weight_decay": weight_decay}
-        super().__init__(input_size, GROUPS[-1] * width, output_size, dtype=dtype, **options)
-        self._rng = np.random.default_rng(rng)
-        self._stem = self._convolution("stem", input_size, STEM, 3)
-        self._blocks = list(self._make_blocks((depth - 4) // 6, width))
+        self.width = self.hidden_size // GROUPS[-1] if self.width is None else self.width
+        if self.width < 1:
+            raise ValueError(f"wrn: width must be at least 1, got {self.width}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"wrn: weight_decay must be at least 0, got {self.weight_decay}")
+        self.hidden_size = GROUPS[-1] * self.width
+        self._stem = self._convolution("stem", self.input_size, STEM, 3)
+        self._blocks = list(self._make_blocks((self.depth - 4) // 6, self.width))
         self._norm = self._batch_norm("norm", self.hidden_size)
         self._dense = Dense(
-            self.hidden_size, output_size, rng=self._rng, dtype=self.dtype, name="dense"
+            self.hidden_size, self.output_size, rng=self.rng, dtype=self.dtype, name="dense"
         )
-        self.params.extend(self._dense.params)
 
     def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
         """Return the answers (T, B, output_size) for images x (T, B, input_size)."""
@@ -116,17 +108,10 @@ class WideResNet(Model):
         """Return the answers by the batch's own statistics, and the running ones' updates."""
         return self._outputs(x, mask, training=True)
 
-    @property
-    def orthogonal_params(self) -> list[SharedVariable]:
-        """The filters of unit length."""
-        return [p for p in self.params if isinstance(p.manifold, Oblique)]
-
-    def penalty(self) -> TensorVariable | None:
+    def own_penalty(self) -> TensorVariable | None:
         """Return the weight decay's half sum of squares."""
-        free = [
-            p for p in self.params if p.name.endswith("/weight") and p not in self.orthogonal_params
-        ]
-        half = np.asarray(self.options["weight_decay"] / 2, self.dtype)
+        free = [p for p in self.group("other") if p.name.endswith("/weight")]
+        half = np.asarray(self.weight_decay / 2, self.dtype)
         return half * sum(pt.sum(pt.sqr(p)) for p in free)
 
     def _outputs(
@@ -158,53 +143,49 @@ class WideResNet(Model):
                 shortcut = None
                 if channels != outputs:
                     shortcut = self._convolution(f"{name}/shortcut", channels, outputs, 1, stride)
-                yield Block((first, second), (conv1, conv2), shortcut)
+                yield Block((first, conv1), (second, conv2), shortcut)
                 channels = outputs
 
     def _convolution(
         self, name: str, inputs: int, outputs: int, kernel: int, stride: int = 1
     ) -> Conv2D:
-        on_oblique = self.options["oblique"] and outputs < inputs * kernel**2
-        layer = Conv2D(
+        on_oblique = self.oblique and outputs < inputs * kernel**2
+        return Conv2D(
             inputs,
             outputs,
             kernel,
             stride=stride,
             manifold=Oblique(field="real") if on_oblique else None,
-            rng=self._rng,
+            rng=self.rng,
             dtype=self.dtype,
             name=name,
         )
-        self.params.extend(layer.params)
-        return layer
 
     def _batch_norm(self, name: str, features: int) -> BatchNorm:
-        layer = BatchNorm(features, dtype=self.dtype, name=name)
-        self.params.extend(layer.params)
-        self.statistics.extend(layer.statistics)
-        return layer
+        return BatchNorm(features, dtype=self.dtype, name=name)
 
 
-class Block:
+class Block(Module):
     """One residual block of `WideResNet`."""
 
     def __init__(
         self,
-        norms: tuple[BatchNorm, BatchNorm],
-        convolutions: tuple[Conv2D, Conv2D],
+        first: tuple[BatchNorm, Conv2D],
+        second: tuple[BatchNorm, Conv2D],
         shortcut: Conv2D | None,
     ) -> None:
-        self.norms, self.convolutions, self.shortcut = norms, convolutions, shortcut
+        self.first, self.second, self.shortcut = first, second, shortcut
 
     def __call__(
         self, x: TensorVariable, training: bool
     ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
         """Return the block's value at x (B, C, H, W), and its norms' updates."""
-        first, updates = self.norms[0](x, training)
+        (norm1, conv1), (norm2, conv2) = self.first, self.second
+        first, updates = norm1(x, training)
         first = pt.maximum(first, 0)
-        second, after = self.norms[1](self.convolutions[0](first), training)
+        second, after = norm2(conv1(first), training)
         straight = x if self.shortcut is None else self.shortcut(first)
-        return straight + self.convolutions[1](pt.maximum(second, 0)), updates | after
+        return straight + conv2(pt.maximum(second, 0)), updates | after
 
 
 def images(x: TensorVariable) -> TensorVariable:

@@ -125,7 +125,7 @@ def test_formulas_in_numpy(field, rng):
 @pytest.mark.parametrize(
     ("manifold", "shape"), [pair for pair in MANIFOLDS if pair[0].field == "complex"], ids=str
 )
-def test_complex_variables_and_arrays_give_the_stored_values(manifold, shape, rng):
+def test_complex_variables_and_arrays_give_the_storages(manifold, shape, rng):
     x = manifold.random_point(shape, rng, "float64") + 0.1 * rng.standard_normal((2, *shape))
     value, penalty = functions(manifold, x)(x)
     z = stacked.to_complex(x)

@@ -14,6 +14,7 @@ from unitarygraph.constraint_dissolving import dissolve, quad_penalty
 from unitarygraph.function import Function, function, grad
 from unitarygraph.link import register_when_used
 from unitarygraph.minimize import minimize
+from unitarygraph.module import Module
 from unitarygraph.ops import (
     cayley,
     dft,
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ComplexVariable",
     "Function",
+    "Module",
     "as_complex",
     "cayley",
     "check_gradient",

@@ -8,7 +8,7 @@ points of the manifold and undoes a violation C to first order. Source: Xiao, Li
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.core.layout import is_complex
+from unitarygraph.core.layout import is_complex, storage
 from unitarygraph.manifolds import (
     GeneralizedStiefel,
     Grassmann,
@@ -18,7 +18,6 @@ from unitarygraph.manifolds import (
     SymplecticStiefel,
     Unitary,
 )
-from unitarygraph.manifolds.base import stored_value
 from unitarygraph.manifolds.symplectic_stiefel import symplectic_gram
 from unitarygraph.manifolds.unit_vectors import UnitVectors
 from unitarygraph.stacked.variables import mark
@@ -117,7 +116,7 @@ def _checked(function, X, manifold):
         )
     if is_complex(X) and manifold.field == "real":
         raise ValueError(f"{function}: X is complex and the manifold real, {manifold}")
-    (stored,) = manifold.arguments(function, X=stored_value(X))
+    (stored,) = manifold.arguments(function, X=storage(X))
     return stored
 
 

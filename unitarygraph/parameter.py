@@ -9,12 +9,16 @@ from pytensor.tensor.type import TensorType
 
 from unitarygraph.core.layout import REAL_DTYPES, from_complex, is_complex, to_complex
 from unitarygraph.manifolds import Euclidean, Manifold
+from unitarygraph.stacked.variables import ComplexVariable
 
 FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
 
+#: groups of parameters that may have update rules of their own
+GROUPS = ("orthogonal", "phase", "other")
+
 
 class Parameter(TensorSharedVariable):
-    """Shared variable that knows its manifold; made by `parameter`."""
+    """Shared variable that knows its manifold and its group; made by `parameter`."""
 
     @property
     def manifold(self):
@@ -23,22 +27,37 @@ class Parameter(TensorSharedVariable):
         return self.tag.manifold
 
     @property
+    def group(self):
+        """Which update rule it is for: "orthogonal", "phase" or "other"."""
+        return group_of(self)
+
+    @property
     def value(self):
         """Copy of the current value, a NumPy complex array in the complex field."""
         stored = self.get_value()
         return to_complex(stored) if self.manifold.field == "complex" else stored
 
 
-def parameter(value, manifold=None, name=None):
+class ComplexParameter(ComplexVariable, Parameter):
+    """A parameter on a complex manifold: a complex variable."""
+
+
+def parameter(value, manifold=None, name=None, group=None):
     """Shared variable with a static shape, a ``.manifold``, flat space by default, and a ``.value``.
+
+    On a complex manifold it is a complex variable, its storage ``.stacked``.
 
     ``value`` is an array of float32 or float64, copied; Python numbers, lists and integers become
     ``floatX``. A NumPy array of complex64 or complex128, of any number of axes, is stored stacked
     (`unitarygraph.stacked.from_complex`), by default on ``Euclidean("complex")``; its parameter's
     ``value`` is a complex array again. So is that of a stacked array with a complex manifold.
 
-    Raises ValueError when the value is not on the manifold, naming the deviation, or not of a shape
-    that the manifold has, and for a complex value on a real manifold; TypeError for other dtypes.
+    ``group`` says which update rule it is for: "orthogonal" (unitary matrices and what they are made
+    of), "phase" (angles with a rule of their own) or, by default, "other".
+
+    Raises ValueError for an unknown group, when the value is not on the manifold, naming the
+    deviation, or not of a shape that the manifold has, and for a complex value on a real manifold;
+    TypeError for other dtypes.
 
     >>> import numpy as np, unitarygraph as ug
     >>> U = ug.manifolds.Unitary()
@@ -53,6 +72,8 @@ def parameter(value, manifold=None, name=None):
             "parameter: manifold must be a manifold such as unitarygraph.manifolds.Unitary(), "
             f"got {manifold!r}"
         )
+    if group not in (None, *GROUPS):
+        raise ValueError(f"parameter: group must be one of {', '.join(GROUPS)}, got {group!r}")
     if isinstance(value, Variable):
         raise TypeError(f"parameter: value must be an array, got the variable {value}")
     array = np.array(value)
@@ -77,9 +98,15 @@ def parameter(value, manifold=None, name=None):
     except ValueError as error:
         raise ValueError(f"parameter: the value{label} was refused. {error}") from None
     kind = TensorType(array.dtype.name, shape=array.shape)
-    variable = Parameter(type=kind, value=array, strict=False, name=name)
-    variable.tag.manifold = manifold
+    known = ComplexParameter if manifold.field == "complex" else Parameter
+    variable = known(type=kind, value=array, strict=False, name=name)
+    variable.tag.manifold, variable.tag.group = manifold, group or "other"
     return variable
+
+
+def group_of(variable):
+    """Group of a shared variable or a clone of one; "other" where it was given none."""
+    return getattr(variable.tag, "group", "other")
 
 
 def manifold_of(variable):

@@ -24,6 +24,7 @@ FLOORS = [
     ("updates",),
     ("parametrizations", "constraint_dissolving", "weights"),
     ("checks",),
+    ("module",),
     ("parameter", "function"),
     ("manifolds",),
     ("rewrites",),
@@ -31,7 +32,7 @@ FLOORS = [
     ("ops", "kernels"),
     ("stacked",),
     ("core",),
-    ("entry_points",),
+    ("registry",),
 ]
 FLOOR_OF = {name: level for level, names in enumerate(FLOORS) for name in names}
 # Only link/ may know a backend, and the compiled loops the compiler.

@@ -524,7 +524,7 @@ def test_without_a_name_the_manifold_takes_its_best_retraction(manifold, best, r
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @table([row for row in ROWS if row.manifold.field == "complex"], others=pytest.mark.slow)
-def test_complex_variables_and_arrays_give_the_stored_values(row, dtype, rng):
+def test_complex_variables_and_arrays_give_the_storages(row, dtype, rng):
     """Every method, the arguments complex variables or NumPy complex arrays."""
     manifold = row.manifold
     x, u, v = drawn(row, rng, dtype)

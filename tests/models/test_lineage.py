@@ -59,7 +59,7 @@ def build(name, options, dtype="float64", rng=1):
 
 def stored(model):
     """Values of parameters and of what else the outputs depend on, by name."""
-    return {p.name: np.array(p.get_value()) for p in (*model.params, *model.statistics)}
+    return {p.name: np.array(p.get_value()) for p in (*model.params, *model.buffers)}
 
 
 def roughen(model, rng):
@@ -121,7 +121,7 @@ def in_double(name, options):
     """Outputs, loss and gradients by Python in float64 of the values that float32 has."""
     model, single = build(name, dict(options)), build(name, dict(options), "float32")
     for p, q in zip(
-        [*model.params, *model.statistics], [*single.params, *single.statistics], strict=True
+        [*model.params, *model.buffers], [*single.params, *single.buffers], strict=True
     ):
         p.set_value(q.get_value().astype(p.type.dtype))
     inputs, results = graph(model)
@@ -152,7 +152,7 @@ def test_backends_agree_in_single_precision(name, options, backend):
 
 @pytest.mark.parametrize(("name", "options"), cases())
 def test_training_by_its_own_rules_keeps_what_is_unitary(name, options, rng):
-    """The model's own optimiser and rates on one batch, float32: the loss falls, all moves."""
+    """The model's own optimizer and rates on one batch, float32: the loss falls, all moves."""
     model = build(name, options, "float32")
     chosen = {f"model.{key}": value for key, value in options.items()}
     settings = resolve(task="adding", model=name, assignments=chosen)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from unitarygraph import models
+from unitarygraph import models, tasks
 
 
 def first_values(name, **options):
@@ -63,3 +63,36 @@ def test_options_and_refusals():
         models.build("exprnn", 1, 2, 1, init="hennaf", rng=0)
     with pytest.raises(ValueError, match="field"):
         models.build("exprnn", 1, 2, 1, field="quaternion", rng=0)
+
+
+def test_what_a_model_annotates_is_an_option_and_what_it_assigns_is_fixed():
+    class Small(models.lookup("exprnn")):
+        depth: int = 2
+        bias_range = 0.5
+        init = "cayley"
+
+    model = Small(2, 3, 4, depth=5, layers=2, rng=0)
+    assert model.options == {
+        "layers": 2, "bidirectional": False, "dropout": 0.0, "field": "real", "init": "cayley",
+        "activation": "modrelu", "depth": 5,
+    }  # fmt: skip
+    assert Small.__doc__ is None
+    assert model.bias_range == 0.5
+    with pytest.raises(TypeError, match="bias_range"):
+        Small(2, 3, 4, bias_range=1)
+    with pytest.raises(TypeError, match="positional"):
+        Small(2, 3, 4, 5)
+    twin = Small(2, 3, 4, depth=5, layers=2, rng=0)
+    assert model != twin
+    assert len({model, twin}) == 2
+
+
+@pytest.mark.parametrize("kind", [models, tasks])
+def test_both_kinds_refuse_unknown_names_and_options_alike(kind):
+    name, what = kind.names()[0], kind.__name__.rpartition(".")[2][:-1]
+    with pytest.raises(ValueError, match=rf"{what}: expected one of .*{name}.*, got 'x'"):
+        kind.lookup("x")
+    sizes = (1, 1, 1) if kind is models else ()
+    option = min(kind.options_of(name))
+    with pytest.raises(TypeError, match=rf"{name}: expected options among .*'{option}'.*got 'x'"):
+        kind.build(name, *sizes, x=3)

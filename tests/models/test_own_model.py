@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from unitarygraph import entry_points, models, tasks
+from unitarygraph import models, registry, tasks
 from unitarygraph.cli import app
 from unitarygraph.training.store import RunDirectory
 
@@ -51,7 +51,7 @@ def site(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if getattr(sys.modules[name], "__file__", None) in {str(p) for p in folder.iterdir()}:
             del sys.modules[name]
-    entry_points._points.cache_clear()
+    registry._points.cache_clear()
 
 
 def test_the_model_of_the_page_is_found_trained_and_compared(site, tmp_path):

@@ -56,7 +56,7 @@ def test_layers_and_directions_compose(field, bidirectional, rng):
         states = np.concatenate(runs, axis=-1)
     assert_allclose(f(data, keep), read_out(p, states), atol=1e-12)
     assert len(model.recurrent_matrices()) == 2 * (1 + bidirectional)
-    assert [v.name for v in model.orthogonal_params] == [k for k in p if k.endswith("A")]
+    assert [v.name for v in model.group("orthogonal")] == [k for k in p if k.endswith("A")]
 
 
 def test_bidirectional_outputs_know_the_future(rng):
@@ -144,7 +144,7 @@ def test_a_subclass_that_says_nothing_is_told_what_it_lacks():
     ],
 )
 def test_runs_resume_bit_for_bit_with_all_they_hold(model, options, tmp_path):
-    """Base points, counters, generators and three groups of optimiser state are in checkpoints."""
+    """Base points, counters, generators and three groups of optimizer state are in checkpoints."""
     small = {"delay": 3, "length": 2, "batch": 4, "checkpoint_every": 5, "log_every": 1}
 
     def run(path, steps):

@@ -78,10 +78,10 @@ def test_filters_of_unit_length_are_those_with_fewer_filters_than_inputs():
         shape = p.type.shape
         is_filter = p.name.endswith("/weight") and p.name != "dense/weight"
         assert isinstance(p.manifold, Oblique) == (is_filter and shape[0] < shape[1]), p.name
-    names = {p.name for p in model.orthogonal_params}
+    names = {p.name for p in model.group("orthogonal")}
     assert "group0/block0/conv1/weight" in names
     assert not {"stem/weight", "group0/block0/shortcut/weight"} & names
-    assert models.build("wrn", 1, 128, 10, oblique=False, rng=0).orthogonal_params == []
+    assert models.build("wrn", 1, 128, 10, oblique=False, rng=0).group("orthogonal") == []
 
 
 def test_images_keep_rows_and_channels(rng):
@@ -94,7 +94,7 @@ def test_training_and_evaluation_differ_until_the_statistics_are_the_batchs(rng)
     model = models.build("wrn", 1, 64, 10, dtype="float64", rng=0)
     x = pt.tensor("x", dtype="float64", shape=(16, 6, 1))
     outputs, updates = model.training(x)
-    assert set(updates) == set(model.statistics)
+    assert set(updates) == set(model.buffers)
     step = pytensor.function([x], outputs, updates=updates, mode="FAST_COMPILE")
     infer = pytensor.function([x], model(x), mode="FAST_COMPILE")
     batch = rng.standard_normal((16, 6, 1))
@@ -124,11 +124,11 @@ def test_evaluation_uses_the_checkpoints_statistics(whole):
     fresh = prepare(run.settings())
     _, scalars = evaluate(run, fresh, quiet())
     assert scalars["loss"] == rows[-1]["eval_loss"]
-    means = {v.name: v.get_value() for v in fresh.model.statistics}
+    means = {v.name: v.get_value() for v in fresh.model.buffers}
     assert all(np.abs(value).max() > 0 for value in means.values())
     for name, value in means.items():
         assert np.array_equal(value, program.shared[name].get_value())
-    for p in fresh.model.orthogonal_params:
+    for p in fresh.model.group("orthogonal"):
         p.manifold.require_point(p.get_value())
 
 

@@ -1,4 +1,4 @@
-"""Complex initialisers: the distribution of modulus and phase, the variance, orthonormal sides."""
+"""Complex initializers: the distribution of modulus and phase, the variance, orthonormal sides."""
 
 import numpy as np
 import pytest

@@ -61,7 +61,7 @@ def test_rotations_in_each_step_are_those_of_the_matrix(rng):
     x = pt.tensor("x", dtype="float64", shape=(T, B, INPUT))
     states = []
     for structured in (False, True):
-        rotations = Givens(6, 3, field="real", rng=1, dtype="float64")
+        rotations = Givens(6, capacity=3, field="real", rng=1, dtype="float64")
         states.append(nn.GORUCell(rotations, INPUT, structured=structured, rng=0)(x))
     dense, turned = pytensor.function([x], states, mode="FAST_COMPILE")(
         100 * rng.standard_normal((T, B, INPUT))

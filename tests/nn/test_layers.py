@@ -137,7 +137,7 @@ def test_a_second_call_of_a_norm_leaves_the_updates_of_the_first(rng, make):
     )
     (_, alone), (_, other) = layer(pt.constant(first)), layer(pt.constant(second))
     _, both = layer(pt.constant(second), earlier=alone)
-    assert set(alone) == set(other) == set(both) == set(layer.statistics)
+    assert set(alone) == set(other) == set(both) == set(layer.buffers)
     values = [updates[layer.mean].eval() for updates in (alone, other, both)]
     mean_1, mean_2 = (batch.mean(axis=-2) for batch in (first, second))
     expected = 0.25 * mean_1, 0.25 * mean_2, 0.75 * 0.25 * mean_1 + 0.25 * mean_2
@@ -189,7 +189,7 @@ def test_names_and_seeds():
     assert layer.weight.type.shape == (2, 9)
     assert np.array_equal(layer.weight.get_value(), Conv2D(1, 2, 3, rng=1).weight.get_value())
     norm = BatchNorm(2, name="n")
-    names = [v.name for v in (*norm.params, *norm.statistics)]
+    names = [v.name for v in (*norm.params, *norm.buffers)]
     assert names == ["n/gain", "n/bias", "n/mean", "n/variance"]
     assert [p.name for p in Dense(1, 1, name="last", rng=0).params] == ["last/weight", "last/bias"]
 

@@ -12,7 +12,7 @@ from unitarygraph.parametrizations import Diagonal
 
 
 def test_eigenvalues_start_uniform_in_the_ring_by_areas():
-    W = Diagonal(4000, 0.6, 0.9, max_phase=1.5, dtype="float64", rng=0)
+    W = Diagonal(4000, r_min=0.6, r_max=0.9, max_phase=1.5, dtype="float64", rng=0)
     found = np.diagonal(W.value())
     squares, phases = np.abs(found) ** 2, np.angle(found)
     for values, low, high in ((squares, 0.36, 0.81), (phases, 0, 1.5)):
@@ -70,7 +70,7 @@ def test_layer_is_linear_causal_and_backward_not():
     assert [p.name for p in layer.params] == [
         f"u/{k}" for k in ("nu", "theta", "gamma", "B", "C", "D")
     ]
-    assert [p.name for p in both.recurrent_params[4:]] == [
+    assert [p.name for p in both.group("orthogonal")[4:]] == [
         f"u/backward/{k}" for k in ("nu", "theta", "gamma", "B")
     ]
     u = pt.tensor3("u", dtype="float64")
@@ -99,9 +99,9 @@ def test_padding_does_not_reach_the_other_steps():
 
 def test_groups_and_matrices():
     model = models.build("lru", 2, 4, 3, layers=2, state_size=5, rng=0)
-    names = {p.name.rpartition("/")[2] for p in model.orthogonal_params}
+    names = {p.name.rpartition("/")[2] for p in model.group("orthogonal")}
     assert names == {"nu", "theta", "gamma", "B"}
-    assert len(model.orthogonal_params) == 8
+    assert len(model.group("orthogonal")) == 8
     assert model.recurrent_matrix().shape == (5, 5)
     assert len(model.recurrent_matrices()) == 2
     assert not model.unitary
@@ -119,7 +119,7 @@ def test_training_drops_units_and_keeps_the_running_norms():
     (first, before), (second, after) = f(value), f(value)
     assert np.abs(first - second).max() > 0.01
     assert np.abs(before - after).max() > 0  # the running mean has moved
-    known = {v.name: np.array(v.get_value()) for v in (*model.params, *model.statistics)}
+    known = {v.name: np.array(v.get_value()) for v in (*model.params, *model.buffers)}
     expected = reference.outputs(model, known, value, np.ones((5, 3)))
     np.testing.assert_allclose(f(value)[1], expected, atol=1e-12)
     assert models.build("lru", 2, 8, 3, rng=0).training(x)[1] == {}

@@ -1,4 +1,4 @@
-"""Layer normalisation and complex batch normalisation against NumPy, SciPy and finite differences."""
+"""Layer normalization and complex batch normalization against NumPy, SciPy and finite differences."""
 
 import numpy as np
 import pytensor
@@ -201,7 +201,7 @@ def test_names_and_starting_values():
     layer = LayerNorm(2, "complex", name="n")
     assert [p.name for p in layer.params] == ["n/gain", "n/bias"]
     norm = ComplexBatchNorm(2, name="n")
-    assert [v.name for v in norm.statistics] == ["n/mean", "n/covariance"]
+    assert [v.name for v in norm.buffers] == ["n/mean", "n/covariance"]
     for start in (layer.gain, norm.gain, norm.covariance):
         np.testing.assert_allclose(start.get_value(), [[0.5**0.5] * 2, [0] * 2, [0.5**0.5] * 2])
 

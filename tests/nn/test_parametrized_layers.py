@@ -1,4 +1,4 @@
-"""Dense and convolution with parametrised and complex weights, against NumPy's complex arithmetic."""
+"""Dense and convolution with parametrized and complex weights, against NumPy's complex arithmetic."""
 
 from functools import partial
 
@@ -43,9 +43,9 @@ def tolerance(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)])
 @pytest.mark.parametrize(("field", "factory"), [("complex", "exp"), ("real", "reflections")])
-def test_parametrised_dense(rng, field, factory, shape, dtype):
+def test_parametrized_dense(rng, field, factory, shape, dtype):
     layer = Dense(*shape, field=field, parametrization=FACTORIES[factory], rng=rng, dtype=dtype)
-    assert layer.orthogonal_params == layer.params[:-1]
+    assert layer.group("orthogonal") == layer.params[:-1]
     assert layer.params[-1] is layer.bias
     assert all(p.name.startswith("dense/") for p in layer.params)
     layer.bias.set_value(rng.standard_normal(layer.bias.get_value().shape).astype(dtype))
@@ -69,7 +69,7 @@ def test_parametrised_dense(rng, field, factory, shape, dtype):
 
 @pytest.mark.parametrize("lead", [(), (3,)])
 def test_free_complex_dense_and_its_gradients(rng, lead):
-    layer = Dense(3, 2, field="complex", kernel=initializers.complex_glorot, dtype="float64", rng=0)
+    layer = Dense(3, 2, field="complex", init=initializers.complex_glorot, dtype="float64", rng=0)
     W, bias = complex_normal(rng, 3, 2), complex_normal(rng, 2)
     layer.weight.set_value(from_complex(W))
     layer.bias.set_value(np.stack([bias.real, bias.imag]))
@@ -125,7 +125,7 @@ def test_convolution(rng, field, parametrization, outputs, dtype):
     assert W.shape == (outputs, 8)
     if parametrization is not None:
         np.testing.assert_allclose(orthonormal(W), np.eye(min(W.shape)), **tolerance(dtype))
-        assert layer.orthogonal_params == layer.params
+        assert layer.group("orthogonal") == layer.params
     x = number(rng, field, 2, 2, 4, 5)
     shape = stored(x).shape
     symbol = pt.tensor(dtype=dtype, shape=(None, *shape[1:]))
@@ -156,7 +156,7 @@ def test_convolution(rng, field, parametrization, outputs, dtype):
         )
 
 
-def test_gradient_through_a_parametrised_complex_convolution(rng):
+def test_gradient_through_a_parametrized_complex_convolution(rng):
     layer = Conv2D(
         1, 2, 2, padding=0, field="complex", parametrization=Cayley, dtype="float64", rng=0
     )
@@ -164,21 +164,21 @@ def test_gradient_through_a_parametrised_complex_convolution(rng):
     assert check_gradient(pt.sum(pt.sin(y)), *layer.params)
 
 
-def test_the_parametrisations_updates_and_penalty_are_the_layers():
+def test_the_parametrizations_updates_and_penalty_are_the_layers():
     class Fined(Exp):
-        def penalty(self):
+        def own_penalty(self):
             return pt.sum(pt.sqr(self.params[0]))
 
     layer = Dense(4, 2, parametrization=partial(DynamicTrivialization, K=1), name="d", rng=0)
-    assert layer.state
+    assert layer.buffers
     assert set(layer.post_updates()) >= {layer.parametrization.parametrization.base}
     before = layer.value()
-    layer.orthogonal_params[0].set_value(layer.orthogonal_params[0].get_value() + 0.1)
+    layer.group("orthogonal")[0].set_value(layer.group("orthogonal")[0].get_value() + 0.1)
     moved = layer.value()
     assert np.linalg.norm(moved - before) > 1e-2
     pytensor.function([], [], updates=layer.post_updates(), mode="FAST_COMPILE")()
     np.testing.assert_allclose(layer.value(), moved, atol=1e-12)
-    assert not layer.orthogonal_params[0].get_value().any()
+    assert not layer.group("orthogonal")[0].get_value().any()
     assert layer.penalty() is None
     assert Dense(3, 3, parametrization=Fined, rng=0).penalty().type.ndim == 0
 
@@ -187,7 +187,7 @@ def test_the_parametrisations_updates_and_penalty_are_the_layers():
     assert Dense(3, 3, parametrization=square).parametrization is square
 
     free = Dense(3, 2, rng=0)
-    assert (free.orthogonal_params, free.state, free.penalty(), free.post_updates()) == (
+    assert (free.group("orthogonal"), free.buffers, free.penalty(), free.post_updates()) == (
         [], [], None, {},
     )  # fmt: skip
 

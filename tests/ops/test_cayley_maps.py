@@ -68,17 +68,17 @@ def test_rho_is_the_number_of_reflected_columns(rho):
     unscaled = Cayley(N, field="real", rng=3, dtype="float64").value()
     assert_allclose(p.value()[:, : N - expected], unscaled[:, : N - expected])
     assert_allclose(p.value()[:, N - expected :], -unscaled[:, N - expected :])
-    assert [v.name for v in (*p.params, *p.state)] == ["A", "A/D"]
-    assert p.phase_params == []
+    assert [v.name for v in (*p.params, *p.buffers)] == ["A", "A/D"]
+    assert p.group("phase") == []
 
 
 def test_phases_are_uniform_and_trained():
     p = ScaledCayley(400, dtype="float64", rng=0)
-    theta = p.phase_params[0].get_value()
+    theta = p.group("phase")[0].get_value()
     assert 0 <= theta.min() < 0.1
     assert 2 * np.pi - 0.1 < theta.max() <= 2 * np.pi
     assert [v.name for v in p.params] == ["A", "A/theta"]
-    assert p.orthogonal_params == p.params[:1]
+    assert p.group("orthogonal") == p.params[:1]
     assert p.rho is None
 
 
@@ -201,11 +201,11 @@ def test_unknown_map_is_named():
 
 def test_a_matrix_of_determinant_minus_one_becomes_the_base():
     turn = DynamicTrivialization(3, field="real", dtype="float64", rng=0)
-    counters = [v.get_value() for v in turn.state[1:]]
+    counters = [v.get_value() for v in turn.buffers[1:]]
     turn.set_value(np.diag([1.0, 1.0, -1.0]))
     assert_allclose(turn.base.get_value(), np.diag([1.0, 1.0, -1.0]), rtol=0, atol=0)
     assert not np.any(turn.params[0].get_value())
-    assert [v.get_value() for v in turn.state[1:]] == counters
+    assert [v.get_value() for v in turn.buffers[1:]] == counters
 
 
 @pytest.mark.parametrize("kind", [Exp, Cayley, ScaledCayley, DynamicTrivialization])

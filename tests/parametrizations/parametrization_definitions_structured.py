@@ -1,4 +1,4 @@
-"""Matrices of the structured parametrisations, factor by factor in NumPy."""
+"""Matrices of the structured parametrizations, factor by factor in NumPy."""
 
 import numpy as np
 import scipy.linalg
@@ -39,6 +39,6 @@ def givens(parametrization):
 
 
 def givens_count(n, layers, field):
-    """Angles of the pairs that there are, and phases: layer l pairs neighbours from l mod 2 on."""
+    """Angles of the pairs that there are, and phases: layer l pairs neighbors from l mod 2 on."""
     pairs = sum((n - layer % 2) // 2 for layer in range(layers))
     return 2 * pairs + n if field == "complex" else pairs

@@ -1,4 +1,4 @@
-"""All parametrisations, a row each: a new one is tested by adding its row."""
+"""All parametrizations, a row each: a new one is tested by adding its row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from unitarygraph.stacked.algebra import algebra
 
 def values(parametrization):
     """Values of params and state in double, by the last part of their names."""
-    variables = [*parametrization.params, *parametrization.state]
+    variables = [*parametrization.params, *parametrization.buffers]
     return {
         v.name.rpartition("/")[2]: np.array(v.get_value(), copy=True).astype("float64")
         for v in variables
@@ -63,7 +63,7 @@ def stored_size(parametrization):
 
 @dataclass(frozen=True)
 class Row:
-    """A parametrisation with what is known of it.
+    """A parametrization with what is known of it.
 
     ``make(n, field, dtype, rng)`` gives one, ``definition(parametrization)`` its W in NumPy from
     the formula, in double. ``count(n, field)`` is the number of free real parameters, which is
@@ -140,7 +140,7 @@ def diagonal(parametrization):
 ROWS = [
     Row(
         label="exp",
-        make=lambda n, field, dtype, rng: Exp(n, "haar", field, rng, dtype),
+        make=lambda n, field, dtype, rng: Exp(n, init="haar", field=field, rng=rng, dtype=dtype),
         definition=exponential,
         count=skew_dimension,
         free=upper_entries,
@@ -148,7 +148,7 @@ ROWS = [
     ),
     Row(
         label="cayley",
-        make=lambda n, field, dtype, rng: Cayley(n, "haar", field, rng, dtype),
+        make=lambda n, field, dtype, rng: Cayley(n, init="haar", field=field, rng=rng, dtype=dtype),
         definition=cayley,
         count=skew_dimension,
         free=upper_entries,
@@ -179,7 +179,7 @@ ROWS = [
         ),
         definition=scaled_cayley,
         count=lambda n, field: n * n + n if field == "complex" else n * (n - 1) // 2,
-        free=lambda p: upper_entries(p) + sum(v.get_value().size for v in p.phase_params),
+        free=lambda p: upper_entries(p) + sum(v.get_value().size for v in p.group("phase")),
     ),
     Row(
         label="householder",
@@ -192,7 +192,7 @@ ROWS = [
     Row(
         label="householder_few",
         make=lambda n, field, dtype, rng: Householder(
-            n, 2, phases=False, normalize=True, field=field, rng=rng, dtype=dtype
+            n, reflections=2, phases=False, normalize=True, field=field, rng=rng, dtype=dtype
         ),
         definition=products.householder,
         count=lambda n, field: 2 * n - 1,
@@ -213,7 +213,9 @@ ROWS = [
     ),
     Row(
         label="nonnormal",
-        make=lambda n, field, dtype, rng: NonNormal(n, "haar", field=field, rng=rng, dtype=dtype),
+        make=lambda n, field, dtype, rng: NonNormal(
+            n, init="haar", field=field, rng=rng, dtype=dtype
+        ),
         definition=products.nonnormal,
         count=lambda n, field: 2 * n * n + n if field == "complex" else n * n - n // 2,
         free=lambda p: p.free_parameters(),
@@ -246,7 +248,7 @@ ROWS = [
     Row(
         label="kronecker_exp",
         make=lambda n, field, dtype, rng: Kronecker(
-            n, (3, 2), "exp", field=field, rng=rng, dtype=dtype
+            n, factors=(3, 2), constraint="exp", field=field, rng=rng, dtype=dtype
         ),
         definition=products.kronecker,
         count=lambda n, field: 13,
@@ -265,7 +267,7 @@ ROWS = [
     ),
     Row(
         label="fourier_reflection",
-        make=lambda n, field, dtype, rng: FourierReflection(n, field, rng, dtype),
+        make=lambda n, field, dtype, rng: FourierReflection(n, field=field, rng=rng, dtype=dtype),
         definition=structured.fourier_reflection,
         count=lambda n, field: 7 * n,
         fields=("complex",),
@@ -274,7 +276,7 @@ ROWS = [
     ),
     Row(
         label="givens",
-        make=lambda n, field, dtype, rng: Givens(n, n, field=field, rng=rng, dtype=dtype),
+        make=lambda n, field, dtype, rng: Givens(n, capacity=n, field=field, rng=rng, dtype=dtype),
         definition=structured.givens,
         count=lambda n, field: n * n if field == "complex" else n * (n - 1) // 2,
         free=lambda p: p.free_parameters(),
@@ -284,7 +286,7 @@ ROWS = [
     Row(
         label="givens_few",
         make=lambda n, field, dtype, rng: Givens(
-            n, 3, diagonal="first", field=field, rng=rng, dtype=dtype
+            n, capacity=3, diagonal="first", field=field, rng=rng, dtype=dtype
         ),
         definition=structured.givens,
         count=lambda n, field: structured.givens_count(n, 3, field),
@@ -304,7 +306,7 @@ ROWS = [
     ),
     Row(
         label="diagonal",
-        make=lambda n, field, dtype, rng: Diagonal(n, 0.3, 0.95, rng=rng, dtype=dtype),
+        make=lambda n, field, dtype, rng: Diagonal(n, r_min=0.3, r_max=0.95, rng=rng, dtype=dtype),
         definition=diagonal,
         count=lambda n, field: 2 * n,
         fields=("complex",),

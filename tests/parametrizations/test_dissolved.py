@@ -1,4 +1,4 @@
-"""Constraint dissolving as a parametrisation: penalty, inverse and the unitary matrix beside it."""
+"""Constraint dissolving as a parametrization: penalty, inverse and the unitary matrix beside it."""
 
 import numpy as np
 import pytest

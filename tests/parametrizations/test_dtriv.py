@@ -1,4 +1,4 @@
-"""Dynamic trivialisation: rebasing leaves W, K = 1 is gradient descent, K = infinity expRNN."""
+"""Dynamic trivialization: rebasing leaves W, K = 1 is gradient descent, K = infinity expRNN."""
 
 import math
 
@@ -70,7 +70,7 @@ def test_starts_where_exp_does(field, K, init, dtype):
 @fields
 def test_moving_the_base_leaves_W_as_it_is(field, dtype):
     turn = DynamicTrivialization(N, K=2, M=2, field=field, dtype=dtype, rng=0)
-    skew = Exp(N, "haar", field, rng=5, dtype=dtype).params[0].get_value()
+    skew = Exp(N, init="haar", field=field, rng=5, dtype=dtype).params[0].get_value()
     after, eps = compiled(turn.post_updates()), np.finfo(dtype).eps
     for count in range(1, 9):
         turn.params[0].set_value(skew)
@@ -98,7 +98,7 @@ def test_every_M_moves_the_base_is_made_unitary_again(field):
 
 def test_base_stays_unitary_without_drift_for_a_thousand_moves():
     turn = DynamicTrivialization(3, K=1, M=50, field="real", dtype="float64", rng=0)
-    turn_by = Exp(3, "haar", "real", rng=1, dtype="float64").params[0].get_value()
+    turn_by = Exp(3, init="haar", field="real", rng=1, dtype="float64").params[0].get_value()
     after = compiled(turn.post_updates())
     for _ in range(1000):
         turn.params[0].set_value(turn_by)
@@ -153,7 +153,7 @@ def test_K_between_them_is_the_definition(field):
 
 
 @pytest.mark.parametrize("given", ["dictionary", "list"])
-def test_state_of_the_optimiser_is_kept_or_reset(given):
+def test_state_of_the_optimizer_is_kept_or_reset(given):
     for reset in (False, True):
         turn = DynamicTrivialization(N, K=2, field="real", dtype="float64", rng=0)
         rule = adam(loss_of(turn(), "real"), turn.params, RATE)
@@ -171,13 +171,15 @@ def test_state_of_the_optimiser_is_kept_or_reset(given):
 
 def test_rebase_moves_at_once():
     turn = DynamicTrivialization(N, K=1000, field="real", dtype="float64", rng=0)
-    turn.params[0].set_value(Exp(N, "haar", "real", rng=5, dtype="float64").params[0].get_value())
+    turn.params[0].set_value(
+        Exp(N, init="haar", field="real", rng=5, dtype="float64").params[0].get_value()
+    )
     before = turn.value()
     compiled(turn.rebase())()
     assert not np.any(turn.params[0].get_value())
     assert_allclose(turn.value(), before, atol=1e-14)
     assert_allclose(turn.base.get_value(), before, atol=1e-14)
-    assert [v.name for v in turn.state] == ["A/base", "A/dtriv/step", "A/dtriv/moves"]
+    assert [v.name for v in turn.buffers] == ["A/base", "A/dtriv/step", "A/dtriv/moves"]
 
 
 @pytest.mark.parametrize("name", ["K", "M"])
@@ -199,11 +201,11 @@ def test_M_of_infinity_never_projects():
 def test_other_backends_move_the_same_base(mode):
     def moved(chosen):
         turn = DynamicTrivialization(N, K=2, M=2, dtype="float64", rng=0)
-        turn.params[0].set_value(Exp(N, "haar", rng=5, dtype="float64").params[0].get_value())
+        turn.params[0].set_value(Exp(N, init="haar", rng=5, dtype="float64").params[0].get_value())
         after = compiled(turn.post_updates(), chosen)
         for _ in range(5):
             after()
-        return [np.asarray(v.get_value()) for v in turn.state]
+        return [np.asarray(v.get_value()) for v in turn.buffers]
 
     with the_mode(mode) as name:
         for ours, theirs in zip(moved("FAST_COMPILE"), moved(name), strict=True):

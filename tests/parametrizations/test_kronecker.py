@@ -17,7 +17,7 @@ from unitarygraph.parametrizations.initializers import haar
 
 @pytest.mark.parametrize("field", ["complex", "real"])
 def test_factors_of_unlike_sizes_and_batches_of_unknown_length(field, rng):
-    p = Kronecker(24, (2, 3, 4), strength=0.5, field=field, rng=1, dtype="float64")
+    p = Kronecker(24, factors=(2, 3, 4), strength=0.5, field=field, rng=1, dtype="float64")
     assert ug.unitarity(p.value()) < 1e-13
     for v in p.params:
         v.set_value(v.get_value() + 0.1 * rng.standard_normal(v.get_value().shape))
@@ -36,19 +36,19 @@ def test_factors_of_unlike_sizes_and_batches_of_unknown_length(field, rng):
 
 
 def test_sizes_that_do_not_fit_are_refused():
-    assert Kronecker(27, 3, rng=0).sizes == (3, 3, 3)
+    assert Kronecker(27, factors=3, rng=0).sizes == (3, 3, 3)
     assert Kronecker(1, rng=0).sizes == (1,)
     with pytest.raises(ValueError, match=r"n must be a power of 2, got n = 12; .* factors=\(12,\)"):
         Kronecker(12)
     for factors in ((2, 3), (), (12, 1.0), (-3, -4), 2.0, None):
         with pytest.raises(ValueError, match="factors: expected sizes with product n = 12, got"):
-            Kronecker(12, factors)
+            Kronecker(12, factors=factors)
     with pytest.raises(ValueError, match="constraint: expected one of soft, exp, got 'hard'"):
         Kronecker(4, constraint="hard")
 
 
 def test_nearest_factors(rng):
-    p = Kronecker(12, (2, 3, 2), dtype="float64", rng=0)
+    p = Kronecker(12, factors=(2, 3, 2), dtype="float64", rng=0)
     W = reduce(np.kron, [complex_normal(rng, n, n) for n in (2, 3, 2)])
     p.set_value(W)
     assert_allclose(kronecker(p), W, atol=1e-12)
@@ -70,13 +70,27 @@ def test_real_exponentials_have_factors_of_determinant_one(rng):
         ]
 
     for sizes, dets in (((3, 2), (-1, 1)), ((3, 5), (-1, -1)), ((2, 2), (1, 1))):
-        p = Kronecker(sizes[0] * sizes[1], sizes, "exp", field="real", dtype="float64", rng=0)
+        p = Kronecker(
+            sizes[0] * sizes[1],
+            factors=sizes,
+            constraint="exp",
+            field="real",
+            dtype="float64",
+            rng=0,
+        )
         assert p.unitary
         assert p.penalty() is None
         W = np.kron(*turned(sizes, dets))
         p.set_value(W)
         assert_allclose(kronecker(p), W, atol=1e-12)
     for sizes, dets in (((3, 2), (1, -1)), ((3, 5), (-1, 1)), ((2, 2), (-1, -1))):
-        p = Kronecker(sizes[0] * sizes[1], sizes, "exp", field="real", dtype="float64", rng=0)
+        p = Kronecker(
+            sizes[0] * sizes[1],
+            factors=sizes,
+            constraint="exp",
+            field="real",
+            dtype="float64",
+            rng=0,
+        )
         with pytest.raises(ValueError, match="factors of W must have determinant 1"):
             p.set_value(np.kron(*turned(sizes, dets)))

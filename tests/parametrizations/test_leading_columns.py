@@ -1,4 +1,4 @@
-"""Tall and wide weights from square parametrisations."""
+"""Tall and wide weights from square parametrizations."""
 
 from functools import partial
 
@@ -29,11 +29,11 @@ SHAPES = [(5, 3), (3, 5), (4, 4), (3, 1), (1, 3)]
 def test_weight_is_the_leading_part_of_W(shape, field, rng):
     n = max(shape)
     weight = semi_unitary(partial(Exp, init="haar"), shape, field, rng=1, dtype="float64")
-    W = Exp(n, "haar", field, rng=1, dtype="float64").value()
+    W = Exp(n, init="haar", field=field, rng=1, dtype="float64").value()
     assert_allclose(weight.value(), W[: shape[0], : shape[1]], atol=1e-15)
     matrices = weight.matrices
     x = rng.standard_normal(matrices.storage_shape((2, 4, shape[0])))
-    graph = weight()
+    graph = weight.stored()
     assert graph.type.shape == matrices.storage_shape(shape)
     loss = (graph * rng.standard_normal(matrices.storage_shape(shape))).sum()
     outputs = pytensor.function([], [graph, weight.apply(pt.as_tensor(x))], mode="FAST_COMPILE")()
@@ -78,15 +78,15 @@ def test_completion_is_the_nearest_to_the_identity(field, rng):
         assert np.linalg.norm(best - np.eye(n)) <= np.linalg.norm(other - np.eye(n))
 
 
-def test_what_is_trained_and_kept_is_the_parametrisations_own():
+def test_what_is_trained_and_kept_is_the_parametrizations_own():
     square = DynamicTrivialization(5, K=1, field="real", dtype="float64", rng=0)
     weight = semi_unitary(square, (5, 2))
-    assert weight.params is square.params
-    assert weight.state is square.state
-    assert weight.orthogonal_params == square.params
-    assert weight.phase_params == []
+    assert weight.params == square.params
+    assert weight.buffers == square.buffers
+    assert weight.group("orthogonal") == square.params
+    assert weight.group("phase") == []
     assert weight.penalty() is None
-    assert set(weight.post_updates()) == {*square.params, *square.state}
+    assert set(weight.post_updates()) == {*square.params, *square.buffers}
     assert semi_unitary(square, (5, 5)) is square
 
 

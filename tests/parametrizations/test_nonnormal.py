@@ -17,7 +17,7 @@ def test_start_and_penalty(field, n, rng):
     p = NonNormal(n, delta=0.1, t_decay=0.03, field=field, rng=1, dtype="float64")
     assert ug.unitarity(p.value()) < 1e-13
     assert [v.name for v in p.params] == ["W/A", "W/theta", "W/gamma", "W/T"]
-    assert p.orthogonal_params == p.params[:1]
+    assert p.group("orthogonal") == p.params[:1]
     for v in p.params:
         v.set_value(v.get_value() + rng.standard_normal(v.get_value().shape))
     known = numbers(p)
@@ -66,7 +66,7 @@ def test_special_orthogonal_matrices_are_normal(dtype, rng):
 @pytest.mark.parametrize("field", ["complex", "real"])
 def test_own_values_are_found_again(field, rng):
     """In the real field only some orders of the eigenvalues have blocks that are scaled rotations."""
-    p, q = (NonNormal(9, "haar", field=field, rng=s, dtype="float64") for s in (1, 2))
+    p, q = (NonNormal(9, init="haar", field=field, rng=s, dtype="float64") for s in (1, 2))
     for v in p.params:
         v.set_value(v.get_value() + 0.3 * rng.standard_normal(v.get_value().shape))
     W = nonnormal(p)

@@ -1,4 +1,4 @@
-"""One battery of laws over the table of parametrisations."""
+"""One battery of laws over the table of parametrizations."""
 
 from functools import cache
 
@@ -121,12 +121,12 @@ def test_parameters_are_counted_grouped_and_named(row, field):
     assert row.free(p) == row.count(n, field)
     assert (p.n, p.field, p.dtype) == (n, field, "float64")
     assert p.unitary == row.unitary
-    names = [v.name for v in (*p.params, *p.state)]
+    names = [v.name for v in (*p.params, *p.buffers)]
     assert None not in names
     assert len(set(names)) == len(names)
-    assert not set(p.params) & set(p.state)
-    assert set(p.orthogonal_params) | set(p.phase_params) <= set(p.params)
-    assert not set(p.orthogonal_params) & set(p.phase_params)
+    assert not set(p.params) & set(p.buffers)
+    assert set(p.group("orthogonal")) | set(p.group("phase")) <= set(p.params)
+    assert not set(p.group("orthogonal")) & set(p.group("phase"))
     assert p.penalty() is None or p.penalty().type.ndim == 0
     shapes = [v.type.shape for v in p.params]
     assert shapes == [v.get_value().shape for v in p.params]

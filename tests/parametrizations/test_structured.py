@@ -17,9 +17,9 @@ from unitarygraph.parametrizations.initializers import haar
 MODE = "FAST_COMPILE"
 MAKE = {
     "fourier_reflection": lambda: FourierReflection(6, rng=1, dtype="float64"),
-    "givens": lambda: Givens(5, 3, rng=1, dtype="float64"),
+    "givens": lambda: Givens(5, capacity=3, rng=1, dtype="float64"),
     "givens_fft": lambda: Givens(8, style="fft", rng=1, dtype="float64"),
-    "givens_real": lambda: Givens(6, 2, field="real", rng=1, dtype="float64"),
+    "givens_real": lambda: Givens(6, capacity=2, field="real", rng=1, dtype="float64"),
 }
 
 
@@ -91,7 +91,7 @@ def tangent_rank(p):
     ],
     ids=str,
 )
-def test_n_layers_reach_a_neighbourhood_of_every_unitary_matrix(options, dimension):
+def test_n_layers_reach_a_neighborhood_of_every_unitary_matrix(options, dimension):
     p = Givens(4, **{"capacity": 4, "dtype": "float64", "rng": 3} | options)
     assert tangent_rank(p) == dimension
     if options.get("diagonal") != "first":
@@ -99,7 +99,7 @@ def test_n_layers_reach_a_neighbourhood_of_every_unitary_matrix(options, dimensi
 
 
 def test_layers_beyond_n_become_the_identity(rng):
-    p = Givens(5, 8, dtype="float64", rng=0)
+    p = Givens(5, capacity=8, dtype="float64", rng=0)
     W = haar(rng, 5)
     p.set_value(W)
     assert_allclose(p.value(), W, atol=1e-13)
@@ -107,14 +107,14 @@ def test_layers_beyond_n_become_the_identity(rng):
     with pytest.raises(NotImplementedError, match="no inverse map for style 'fft'"):
         Givens(4, style="fft", rng=0).set_value(np.eye(4))
     with pytest.raises(NotImplementedError, match="diagonal 'first'"):
-        Givens(4, 4, diagonal="first", rng=0).set_value(np.eye(4))
+        Givens(4, capacity=4, diagonal="first", rng=0).set_value(np.eye(4))
 
 
 def test_gradient_of_many_layers_in_single_precision(rng):
     """The backward pass rebuilds the states of 300 layers from the last, to rounding."""
     found = []
     for dtype in ("float64", "float32"):
-        p = Givens(12, 300, rng=4, dtype=dtype)
+        p = Givens(12, capacity=300, rng=4, dtype=dtype)
         h = pt.as_tensor(np.random.default_rng(1).standard_normal((2, 3, 12)).astype(dtype))
         f = pytensor.function([], pytensor.grad((p.apply(h) ** 3).sum(), p.params), mode=MODE)
         found.append(f())
@@ -147,7 +147,7 @@ def test_clear_errors():
     with pytest.raises(ValueError, match="style: expected one of tunable, fft, got 'butterfly'"):
         Givens(4, style="butterfly")
     with pytest.raises(ValueError, match="capacity: expected an integer of at least 1, got 0"):
-        Givens(4, 0)
+        Givens(4, capacity=0)
     with pytest.raises(ValueError, match="diagonal: expected 'last' or 'first', got 'middle'"):
         Givens(4, diagonal="middle")
     h, theta = np.zeros((3, 4)), np.zeros((2, 3))
@@ -165,6 +165,6 @@ def test_the_choice_goes_by_n_and_layers():
     assert FourierReflection(large, rng=0).prefers_structure()
     assert not FourierReflection(small, rng=0).prefers_structure()
     n = Givens.structured_from
-    assert Givens(n, 2, rng=0).prefers_structure()
-    assert not Givens(n - 2, 2, rng=0).prefers_structure()
-    assert not Givens(n, n, rng=0).prefers_structure()
+    assert Givens(n, capacity=2, rng=0).prefers_structure()
+    assert not Givens(n - 2, capacity=2, rng=0).prefers_structure()
+    assert not Givens(n, capacity=n, rng=0).prefers_structure()

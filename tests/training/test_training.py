@@ -432,17 +432,15 @@ def test_unitarity_is_that_of_the_complex_matrix():
     assert of() is None
 
 
-def test_groups_take_their_own_rules_and_learning_rates(monkeypatch):
+def test_groups_take_their_own_rules_and_learning_rates():
     rates = {"learning_rate": 0.1, "orthogonal_learning_rate": 0.02, "phase_learning_rate": 0.3}
     settings = small(optimizer="sgd", phase_optimizer="momentum", clip="none", **rates)
     assert settings.rules["phase"].name == "momentum"
     with pytensor.config.change_flags(floatX="float32"):
         program = Program(settings)
         named = {p.name: p for p in program.model.params}
-        with monkeypatch.context() as patch:
-            patch.setattr(type(program.model), "orthogonal_params", [named["W"]])
-            patch.setattr(type(program.model), "phase_params", [named["b"]])
-            moved = moves(program)
+        named["W"].tag.group, named["b"].tag.group = "orthogonal", "phase"
+        moved = moves(program)
         plain = moves(Program(settings))
     # the first step of momentum is one of sgd
     factors = {"W": 0.2, "b": 3.0}

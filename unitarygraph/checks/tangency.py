@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from unitarygraph.manifolds.base import evaluate, stored_value
+from unitarygraph.core.layout import storage
+from unitarygraph.manifolds.base import evaluate
 
 
 def tangency(manifold, x, u):
@@ -33,4 +34,4 @@ def unit(manifold, x, u):
 
 def stored_inputs(inputs):
     """A check's inputs, {variable: value}, with the storage of NumPy complex arrays."""
-    return {variable: stored_value(value) for variable, value in dict(inputs or {}).items()}
+    return {variable: storage(value) for variable, value in dict(inputs or {}).items()}

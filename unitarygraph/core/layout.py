@@ -101,6 +101,11 @@ def plain(x):
     return getattr(x, "stacked", x)
 
 
+def storage(x):
+    """Stored form of a complex variable or of NumPy complex numbers; all else as it is given."""
+    return plain(x) if isinstance(x, Variable) or not is_complex(x) else from_complex(x)
+
+
 def as_stacked(a, function, argument="A"):
     """Tensor variable of ``a``, checked to be stacked, for the function and argument named."""
     a = pt.as_tensor_variable(plain(a))

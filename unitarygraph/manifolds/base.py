@@ -18,9 +18,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor import config
-from pytensor.graph.basic import Variable
 
-from unitarygraph.core.layout import REAL_DTYPES, from_complex, is_complex, plain, to_complex
+from unitarygraph.core.layout import REAL_DTYPES, is_complex, storage, to_complex
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.variables import mark
 
@@ -59,17 +58,10 @@ def takes_complex(method, marked):
             return method(self, *args, **kwargs)
         if self.field == "real":
             raise ValueError(f"{method.__name__}: got a complex argument on {self}")
-        stored = method(
-            self, *map(stored_value, args), **{k: stored_value(v) for k, v in kwargs.items()}
-        )
+        stored = method(self, *map(storage, args), **{k: storage(v) for k, v in kwargs.items()})
         return mark(stored) if marked else stored
 
     return taking
-
-
-def stored_value(x):
-    """Storage of a complex variable or NumPy complex array; anything else as it is."""
-    return plain(x) if isinstance(x, Variable) or not is_complex(x) else from_complex(x)
 
 
 @dataclass(frozen=True)
@@ -253,7 +245,7 @@ class Manifold:
         """Storage of a NumPy value, of a shape and dtype that the manifold has."""
         if is_complex(x) and self.field == "real":
             raise ValueError(f"{method}: {name} is complex and the manifold real, {self}")
-        x = np.asarray(stored_value(x))
+        x = np.asarray(storage(x))
         if x.dtype.name not in REAL_DTYPES:
             raise TypeError(f"{method}: {name} must be float32 or float64, got dtype {x.dtype}")
         self.check_shape(method, name, x.shape)
@@ -317,7 +309,7 @@ class Manifold:
 
     def random_tangent(self, x, rng=None):
         """Random tangent at the NumPy point x, stored or complex as x is: a normal matrix, projected."""
-        stored = np.asarray(stored_value(x))
+        stored = np.asarray(storage(x))
         rng = np.random.default_rng(rng)
         # The matrix that a point of a sphere was made of, drawn again from the same seed, leaves
         # nothing but rounding: then the next one.

@@ -1,14 +1,14 @@
-"""Batch normalisation."""
+"""Batch normalization, and the running averages that evaluation uses in the place of a batch's."""
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unitarygraph.nn.running import count_along, running, unbiased
+from unitarygraph.module import Module
 from unitarygraph.parameter import parameter
 
 
-class BatchNorm:
+class BatchNorm(Module):
     r"""Each feature brought to mean 0 and variance 1, then scaled by a gain g and moved by a bias b.
 
     .. math:: y = g\,\frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + b
@@ -36,7 +36,7 @@ class BatchNorm:
     epsilon : positive
     dtype : by default ``config.floatX``
     name : of the parameters ``<name>/gain`` (at first 1) and ``<name>/bias`` (0), in ``params``,
-        and of ``<name>/mean`` (0) and ``<name>/variance`` (1), in ``statistics``
+        and of ``<name>/mean`` (0) and ``<name>/variance`` (1), in ``buffers``
 
     Raises
     ------
@@ -60,8 +60,6 @@ class BatchNorm:
         self.bias = parameter(zeros, name=f"{name}/bias")
         self.mean = pytensor.shared(zeros, name=f"{name}/mean", shape=zeros.shape)
         self.variance = pytensor.shared(ones, name=f"{name}/variance", shape=ones.shape)
-        self.params = [self.gain, self.bias]
-        self.statistics = [self.mean, self.variance]
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
     def __call__(self, x, training=True, earlier=None):
@@ -77,13 +75,41 @@ class BatchNorm:
             return pt.expand_dims(a, along)
 
         mean, variance, updates = self.mean, self.variance, {}
-        centred = x - over_x(mean)
+        centered = x - over_x(mean)
         if training:
             mean = pt.mean(x, axis=along)
-            centred = x - over_x(mean)
-            variance = pt.mean(pt.sqr(centred), axis=along)
+            centered = x - over_x(mean)
+            variance = pt.mean(pt.sqr(centered), axis=along)
             factor = unbiased(count_along(x, along, "BatchNorm"), variance.type.dtype)
             averages = {self.mean: mean, self.variance: variance * factor}
             updates = running(averages, self._momentum, earlier)
         scale = self.gain / pt.sqrt(variance + self._epsilon)
-        return centred * over_x(scale) + over_x(self.bias), updates
+        return centered * over_x(scale) + over_x(self.bias), updates
+
+
+def running(averages, momentum, earlier=None):
+    r"""Updates :math:`r \leftarrow (1 - m)\,r + m\,s` of the shared r, the keys, by the batch's s.
+
+    The right-hand side's r is its value in the updates ``earlier``, where that has one.
+    """
+    earlier = earlier or {}
+    return {r: (1 - momentum) * earlier.get(r, r) + momentum * s for r, s in averages.items()}
+
+
+def unbiased(count, dtype):
+    """n / (n - 1), for variances that divide by n."""
+    return (count / (count - 1)).astype(dtype)
+
+
+def count_along(x, along, title):
+    """How many numbers of x a feature has; ValueError where it is known to be one."""
+    sizes = [x.type.shape[i] for i in along]
+    if None in sizes:
+        return pt.prod([x.shape[i] for i in along]).astype("float64")
+    count = np.prod(sizes, dtype="float64")
+    if count == 1:
+        raise ValueError(
+            f"{title}: x must hold more than one number a feature in training, "
+            f"got shape {x.type.shape}"
+        )
+    return count

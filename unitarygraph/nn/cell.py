@@ -6,24 +6,30 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
+from unitarygraph.module import Module
 from unitarygraph.nn.initializers import glorot_uniform
-from unitarygraph.nn.recurrent import drive_of, first_state
+from unitarygraph.nn.recurrence import drive_of, first_state
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, RECURRENT, activate
 from unitarygraph.ops.recurrence import recurrence
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.operands import result_like, stored
 
 
-class Cell(ABC):
+class Cell(Module, ABC):
     """One recurrent layer, run in one direction: ``(T, B, m) -> (T, B, n)``.
 
     Integers ``(T, B)`` are read as one-hot rows, ``(T, B, m)``.
 
     States are ``(T, 2, B, n)`` in the complex field, and so is the input of a cell with
-    ``complex_input``, the second of two layers. A subclass makes its parameters with `add` and
-    enters its parametrisations with `use`.
+    ``complex_input``, the second of two layers. A subclass makes its parameters with `parameter` and
+    keeps them in attributes, as it does its `parametrization` (see `unitarygraph.Module`).
     """
+
+    #: what makes the recurrent matrix, None for a cell whose matrix is a parameter
+    parametrization = None
 
     def __init__(self, input_size, hidden_size, field="real", *, complex_input=False, dtype=None,
                  prefix=""):  # fmt: skip
@@ -31,53 +37,25 @@ class Cell(ABC):
         self.complex_input = complex_input
         self.dtype = dtype or pytensor.config.floatX
         self.prefix = prefix
-        #: the shared variables to train
-        self.params = []
-        #: those of them that are trained at the orthogonal rate
-        self.orthogonal_params = []
-        #: those of them that are phases, with a rule of their own (scuRNN)
-        self.phase_params = []
-        #: other shared variables that the states depend on
-        self.state = []
-        self._parametrizations = []
+
+    def __call__(self, x, mask=None):
+        """States of all steps; where ``mask`` (T, B) is 0 the state stands still.
+
+        Complex where x is, else plain tensors: `unitarygraph.as_complex` says that they are stacked.
+        """
+        return result_like(self.run(stored(x), mask), x)
 
     @abstractmethod
-    def __call__(self, x, mask=None):
-        """States of all steps; where ``mask`` (T, B) is 0 the state stands still."""
+    def run(self, x, mask=None):
+        """What a call computes, of a plain x as stored."""
 
-    def add(self, name, value, manifold=None):
-        """Make a parameter of the cell's dtype, called ``prefix + name``."""
-        variable = parameter(np.asarray(value, self.dtype), manifold, name=self.prefix + name)
-        self.params.append(variable)
-        return variable
-
-    def use(self, parametrization):
-        """Enter a parametrisation's parameters as the cell's; the first is `matrix`."""
-        self._parametrizations.append(parametrization)
-        self.params.extend(parametrization.params)
-        self.orthogonal_params.extend(parametrization.orthogonal_params)
-        self.phase_params.extend(parametrization.phase_params)
-        self.state.extend(parametrization.state)
-        return parametrization
+    def parameter(self, name, value, manifold=None, group=None):
+        """A parameter of the cell's dtype, called ``prefix + name``, to be kept in an attribute."""
+        return parameter(np.asarray(value, self.dtype), manifold, self.prefix + name, group)
 
     def matrix(self):
-        """Current recurrent matrix as a NumPy array, None for a cell without parametrisation."""
-        return self._parametrizations[0].value() if self._parametrizations else None
-
-    def free_parameters(self):
-        """Number of free real parameters."""
-        within = {p for w in self._parametrizations for p in w.params}
-        own = sum(p.get_value().size for p in self.params if p not in within)
-        return own + sum(w.free_parameters() for w in self._parametrizations)
-
-    def penalty(self):
-        """Sum of the parametrisations' penalties, None for none."""
-        given = [p for p in (w.penalty() for w in self._parametrizations) if p is not None]
-        return sum(given[1:], given[0]) if given else None
-
-    def post_updates(self):
-        """The parametrisations' updates after a training step."""
-        return {v: new for w in self._parametrizations for v, new in w.post_updates().items()}
+        """Current recurrent matrix as a NumPy array, None for a cell without parametrization."""
+        return None if self.parametrization is None else self.parametrization.value()
 
     def start(self, x, h0=None):
         """First states: zeros, or the learned ``(n,)`` or ``(2, n)`` h0 for every sample."""
@@ -85,7 +63,7 @@ class Cell(ABC):
 
 
 class RecurrentCell(Cell):
-    r"""h_t = f(h_{t-1} W + x_t V), W by a parametrisation: the cell of the unitary lineage.
+    r"""h_t = f(h_{t-1} W + x_t V), W by a parametrization: the cell of the unitary lineage.
 
     Parameters
     ----------
@@ -93,15 +71,15 @@ class RecurrentCell(Cell):
     input_size : m
     activation : a name in `unitarygraph.nn.ACTIVATIONS`. modReLU has the trained bias b ``(n,)``
         in it; with others b ``(n,)`` or ``(2, n)`` is added to x V
-    kernel : first value of V, a function ``(rng, (m, n), planes)`` (`unitarygraph.nn.initializers`)
+    input_init : first value of V, a function ``(rng, (m, n), planes)`` (`unitarygraph.nn.initializers`)
     bias_range : b is drawn from U(-bias_range, bias_range)
     learned_start : whether h_0 is trained, from U(-s, s) with :math:`s^2 = 3/(2n)` (uRNN); else zero
-    structured : True, one `apply` of the parametrisation a step; False, W made once and all steps
+    structured : True, one `apply` of the parametrization a step; False, W made once and all steps
         in one Op (`unitarygraph.recurrence`); None, what `prefers_structure` of it says
     complex_input, prefix : as `Cell`
     rng : NumPy Generator or seed, by default fresh entropy
 
-    Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrisation says. The attribute
+    Parameters are called ``V``, ``b`` and ``h0``; those of W as the parametrization says. The attribute
     ``unroll`` is what runs all steps in one: `unitarygraph.recurrence`, or what takes its place.
     """
 
@@ -111,7 +89,7 @@ class RecurrentCell(Cell):
         input_size,
         *,
         activation="modrelu",
-        kernel=glorot_uniform,
+        input_init=glorot_uniform,
         bias_range=0.01,
         learned_start=False,
         structured=None,
@@ -134,7 +112,7 @@ class RecurrentCell(Cell):
             )
         rng = np.random.default_rng(rng)
         self.activation = activation
-        self.parametrization = self.use(parametrization)
+        self.parametrization = parametrization
         if structured is None:
             structured = parametrization.prefers_structure()
         self.structured = structured
@@ -142,26 +120,26 @@ class RecurrentCell(Cell):
         planes = 2 if field == "complex" else 1
         lead = (2,) if planes == 2 else ()
         flat = Euclidean(field)
-        self.kernel = self.add("V", kernel(rng, (input_size, n), planes), flat)
+        self.input_weight = self.parameter("V", input_init(rng, (input_size, n), planes), flat)
         real_bias = activation == "modrelu"
         bias = rng.uniform(-bias_range, bias_range, (n,) if real_bias else (*lead, n))
-        self.bias = self.add("b", bias, None if real_bias else flat)
+        self.bias = self.parameter("b", bias, None if real_bias else flat)
         self.h0 = None
         if learned_start:
             scale = np.sqrt(3 / (2 * n))
-            self.h0 = self.add("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
+            self.h0 = self.parameter("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
 
-    def __call__(self, x, mask=None):
-        drive = drive_of(x, self.kernel)
+    def run(self, x, mask=None):
+        drive = drive_of(x, plain(self.input_weight))
         bias = self.bias
         if self.activation != "modrelu":
-            drive, bias = drive + pt.expand_dims(bias, -2), None
+            drive, bias = drive + pt.expand_dims(plain(bias), -2), None
         start = self.start(x, self.h0)
         if not self.structured and self.activation in RECURRENT:
-            W = self.parametrization()
+            W = self.parametrization.stored()
             return self.unroll(drive, W, start, bias, activation=self.activation, mask=mask)
         matrices = self.parametrization.matrices
-        W = [] if self.structured else [self.parametrization()]
+        W = [] if self.structured else [self.parametrization.stored()]
 
         def step(drive_t, h, *fixed):
             turned = matrices.matmul(h, fixed[0]) if W else self.parametrization.apply(h)

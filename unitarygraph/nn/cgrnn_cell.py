@@ -3,10 +3,11 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
-from unitarygraph.nn.recurrent import check_inputs, is_index
+from unitarygraph.nn.recurrence import check_inputs, is_index
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, activate
 from unitarygraph.ops.gates import sigmoid
@@ -49,7 +50,7 @@ class CGRNNCell(Cell):
     complex_input, prefix : as `Cell`
     rng : NumPy Generator or seed, by default fresh entropy
 
-    Raises ValueError for a real parametrisation, other numbers of gates or an unknown activation.
+    Raises ValueError for a real parametrization, other numbers of gates or an unknown activation.
 
     Source: Wolter and Yao (2018), "Complex gated recurrent neural networks"; one gate and the ranges
     of a and m as in their code.
@@ -87,28 +88,30 @@ class CGRNNCell(Cell):
         )
         rng = np.random.default_rng(rng)
         self.gates, self.activation = gates, activation
-        self.parametrization = self.use(parametrization)
+        self.parametrization = parametrization
         flat = Euclidean("complex")
-        self.kernel = self.add("V", glorot_uniform(rng, (input_size, n), planes=2), flat)
-        self.bias = self.add("b", np.zeros((2, n)), flat)
+        self.input_weight = self.parameter(
+            "V", glorot_uniform(rng, (input_size, n), planes=2), flat
+        )
+        self.bias = self.parameter("b", np.zeros((2, n)), flat)
         # Glorot's range is that of each gate's own matrix.
-        kernels, weights = (
+        inputs, weights = (
             np.concatenate([glorot_uniform(rng, (rows, n), planes=2) for _ in range(gates)], axis=2)
             for rows in (input_size, n)
         )
-        self.gate_kernel = self.add("V_g", kernels, flat)
-        self.gate_weight = self.add("W_g", weights, flat)
-        self.gate_bias = self.add("b_g", np.full((2, gates * n), gate_bias), flat)
+        self.gate_input_weight = self.parameter("V_g", inputs, flat)
+        self.gate_weight = self.parameter("W_g", weights, flat)
+        self.gate_bias = self.parameter("b_g", np.full((2, gates * n), gate_bias), flat)
         self.mixture = np.zeros(2, self.dtype)
         if gates == 2 and train_mixture:
-            self.mixture = self.add("a", self.mixture)
+            self.mixture = self.parameter("a", self.mixture)
         self.offset = self.scale = None
         if activation == "modrelu":
-            self.offset = self.add("offset", rng.uniform(-0.01, 0.01, n))
+            self.offset = self.parameter("offset", rng.uniform(-0.01, 0.01, n))
         elif activation == "hirose":
-            self.scale = self.add("m", rng.uniform(0.9, 1.1))
+            self.scale = self.parameter("m", rng.uniform(0.9, 1.1))
 
-    def __call__(self, x, mask=None):
+    def run(self, x, mask=None):
         n = self.hidden_size
         check_inputs(x, True, self.dtype)
         if is_index(x):
@@ -119,14 +122,15 @@ class CGRNNCell(Cell):
         if x.type.ndim == 4:
             rows = pt.reshape(x.transpose(0, 2, 1, 3), (T, B, 2 * self.input_size))
 
-        def drive(kernel, bias):
-            kernel = kernel if x.type.ndim == 4 else kernel[: self.input_size]
-            return pt.tensordot(rows, kernel, axes=[[2], [0]]) + bias
+        def drive(weight, bias):
+            weight = weight if x.type.ndim == 4 else weight[: self.input_size]
+            return pt.tensordot(rows, weight, axes=[[2], [0]]) + bias
 
-        kernels, biases = self.gated(self.gate_kernel), self.gated(self.gate_bias[:, None])
-        drives = [drive(V, b[0]) for V, b in zip(kernels, biases, strict=True)]
-        drives.append(drive(real_form(self.kernel), self.bias.flatten()))
-        weights = [*self.gated(self.gate_weight), real_form(self.parametrization())]
+        inputs = self.gated(plain(self.gate_input_weight))
+        biases = self.gated(plain(self.gate_bias)[:, None])
+        drives = [drive(V, b[0]) for V, b in zip(inputs, biases, strict=True)]
+        drives.append(drive(real_form(plain(self.input_weight)), plain(self.bias).flatten()))
+        weights = [*self.gated(plain(self.gate_weight)), real_form(self.parametrization.stored())]
 
         def step(drive_r, drive_z, drive_p, h, W_r, W_z, W):
             r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)

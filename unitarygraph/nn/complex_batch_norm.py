@@ -1,11 +1,13 @@
-"""Batch normalisation of complex numbers."""
+"""Batch normalization of complex numbers."""
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
-from unitarygraph.nn.running import count_along, running, unbiased
+from unitarygraph.module import Module
+from unitarygraph.nn.batch_norm import count_along, running, unbiased
 from unitarygraph.nn.whitening import (
     covariance,
     initial_gain,
@@ -16,9 +18,10 @@ from unitarygraph.nn.whitening import (
     turn,
 )
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.operands import result_like, stored
 
 
-class ComplexBatchNorm:
+class ComplexBatchNorm(Module):
     r"""Each complex feature whitened as a vector (Re, Im), then turned by a gain and moved by a bias.
 
     .. math:: y = \Gamma\,(V + \epsilon I)^{-1/2}\,(z - \mu) + \beta
@@ -41,7 +44,7 @@ class ComplexBatchNorm:
     dtype : by default ``config.floatX``
     name : of the parameters ``<name>/gain`` ``(3, F)``, the entries rr, ri and ii of :math:`\Gamma`, and
         ``<name>/bias`` ``(2, F)``, in ``params``; and of ``<name>/mean`` ``(2, F)``, at first 0, and
-        ``<name>/covariance`` ``(3, F)``, at first :math:`I/\sqrt 2`, in ``statistics``
+        ``<name>/covariance`` ``(3, F)``, at first :math:`I/\sqrt 2`, in ``buffers``
 
     Raises
     ------
@@ -65,11 +68,13 @@ class ComplexBatchNorm:
         self.bias = parameter(zeros, Euclidean("complex"), name=f"{name}/bias")
         self.mean = pytensor.shared(zeros, name=f"{name}/mean", shape=zeros.shape)
         self.covariance = pytensor.shared(root, name=f"{name}/covariance", shape=root.shape)
-        self.params = [self.gain, self.bias]
-        self.statistics = [self.mean, self.covariance]
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
     def __call__(self, x, training=True, earlier=None):
+        y, updates = self._normalized(stored(x), training, earlier)
+        return result_like(y, x), updates
+
+    def _normalized(self, x, training, earlier):
         features = self.gain.type.shape[1]
         rank, shape = x.type.ndim, x.type.shape
         feature, plane = {3: (2, 0), 5: (1, 2)}.get(rank, (0, 0))
@@ -93,16 +98,16 @@ class ComplexBatchNorm:
         parts, updates = parts_of(x), {}
         if training:
             mean = means(parts, along)
-            centred = _less(parts, mean)
-            matrix = covariance(centred, along)
+            centered = _less(parts, mean)
+            matrix = covariance(centered, along)
             factor = unbiased(count_along(x, along, "ComplexBatchNorm"), x.type.dtype)
             averages = {self.mean: stored(mean), self.covariance: stored(matrix) * factor}
             updates = running(averages, self._momentum, earlier)
         else:
-            centred, matrix = _less(parts, over_x(self.mean)), over_x(self.covariance)
-        white = turn(inverse_root(matrix, self._epsilon), centred)
+            centered, matrix = _less(parts, over_x(self.mean)), over_x(self.covariance)
+        white = turn(inverse_root(matrix, self._epsilon), centered)
         y = turn(over_x(self.gain), white)
-        y = joined([part + bias for part, bias in zip(y, over_x(self.bias), strict=True)])
+        y = joined([part + bias for part, bias in zip(y, over_x(plain(self.bias)), strict=True)])
         return y, updates
 
 

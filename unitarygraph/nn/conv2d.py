@@ -5,12 +5,14 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.nn.weight import WeightLayer
+from unitarygraph.stacked.operands import result_like, stored
 
 
 class Conv2D(WeightLayer):
     r"""Images correlated with kernels: ``(B, C, H, W) -> (B, O, H', W')``.
 
-    Complex images are stacked like all matrices, ``(B, C, 2, H, W) -> (B, O, 2, H', W')``.
+    Complex images are complex variables ``(B, C, H, W)``, or stacked like all matrices,
+    ``(B, C, 2, H, W) -> (B, O, 2, H', W')``.
 
     .. math:: y_{b o i j} = \sum_{c k l} W_{o, (c k l)}\, x_{b, c, s i + k - p, s j + l - p}
 
@@ -19,7 +21,7 @@ class Conv2D(WeightLayer):
 
     The weight is a matrix ``(O, C kernel kernel)``, stacked in the complex field, one row an output
     channel. So it can be a point of a manifold of matrices: with ``Oblique(field="real")`` its rows
-    have length 1. Or it can be made by a parametrisation: then its rows are orthonormal, if there
+    have length 1. Or it can be made by a parametrization: then its rows are orthonormal, if there
     are not more of them than columns, else the columns. A free weight starts Kaiming normal (a complex
     one with E|w|^2 = 2/columns) and is projected on the manifold.
 
@@ -36,11 +38,11 @@ class Conv2D(WeightLayer):
     field : "real" or "complex"
     rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
-    name : of the parameter ``<name>/weight`` (or as the parametrisation calls them, after that) in
+    name : of the parameter ``<name>/weight`` (or as the parametrization calls them, after that) in
         ``params``
 
-    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; ``orthogonal_params``,
-    ``penalty()`` and ``post_updates()`` are the parametrisation's.
+    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; what is trained and what to do
+    in training as `unitarygraph.Module` says. A weight on a manifold is of the group "orthogonal".
 
     Raises
     ------
@@ -92,6 +94,9 @@ class Conv2D(WeightLayer):
         )
 
     def __call__(self, x):
+        return result_like(self._correlated(stored(x)), x)
+
+    def _correlated(self, x):
         planes = (2,) if self.field == "complex" else ()
         shape, rank = x.type.shape, 4 + len(planes)
         if x.type.ndim != rank or shape[1:-2] != (self.inputs, *planes) or None in shape[-2:]:
@@ -126,7 +131,7 @@ class Conv2D(WeightLayer):
         shape = (self.outputs, self.inputs, self.kernel**2)
         if self.field == "real":
             return pt.reshape(self.weight, shape)
-        re, im = (pt.reshape(self.weight[plane], shape) for plane in (0, 1))
+        re, im = (pt.reshape(self.stored_weight()[plane], shape) for plane in (0, 1))
         rows = [pt.stack(pair, axis=2) for pair in ((re, -im), (im, re))]
         return pt.reshape(pt.stack(rows, axis=1), (2 * shape[0], 2 * shape[1], shape[2]))
 

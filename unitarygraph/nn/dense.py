@@ -3,18 +3,20 @@
 import numpy as np
 import pytensor
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.initializers import kaiming_normal
 from unitarygraph.nn.weight import WeightLayer
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.operands import result_like, stored
 
 
 class Dense(WeightLayer):
     r"""x W + b: ``(..., input_size) -> (..., output_size)``, dtype of the parameters.
 
-    In the complex field stacked, ``(..., 2, B, input_size) -> (..., 2, B, output_size)``, with a complex
-    product and a complex b.
+    In the complex field of stacked x, ``(..., 2, B, input_size) -> (..., 2, B, output_size)``, or of
+    complex variables; product and b are complex.
 
     Parameters
     ----------
@@ -23,15 +25,15 @@ class Dense(WeightLayer):
     parametrization : what makes W, orthonormal on its shorter side: a class of
         `unitarygraph.parametrizations`, a function like one or an instance (see
         `unitarygraph.parametrizations.semi_unitary`). By default W is free.
-    kernel : first value of a free W, a function ``(rng, shape, planes)``, as those of
+    init : first value of a free W, a function ``(rng, shape, planes)``, as those of
         `unitarygraph.nn.initializers`
     rng : NumPy Generator or seed, by default fresh entropy
     dtype : by default ``config.floatX``
-    name : of the parameters ``<name>/weight`` (or as the parametrisation calls them, after that) and
+    name : of the parameters ``<name>/weight`` (or as the parametrization calls them, after that) and
         ``<name>/bias``, at first 0; all in ``params``
 
-    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; ``orthogonal_params``,
-    ``penalty()`` and ``post_updates()`` are the parametrisation's.
+    Attributes: ``weight`` is W, symbolic; ``value()`` its current value; what is trained and what to do
+    in training as `unitarygraph.Module` says.
 
     Raises ValueError for a size below 1 and for an x whose last axes are known to be others.
     """
@@ -43,7 +45,7 @@ class Dense(WeightLayer):
         *,
         field="real",
         parametrization=None,
-        kernel=kaiming_normal,
+        init=kaiming_normal,
         rng=None,
         dtype=None,
         name="dense",
@@ -57,16 +59,18 @@ class Dense(WeightLayer):
             shape,
             field,
             parametrization,
-            lambda generator: kernel(generator, shape, planes),
+            lambda generator: init(generator, shape, planes),
             rng=rng,
             dtype=dtype,
             name=f"{name}/weight",
         )
         zeros = np.zeros((2, output_size) if planes == 2 else output_size, dtype)
         self.bias = parameter(zeros, Euclidean(self.field), name=f"{name}/bias")
-        self.params.append(self.bias)
 
     def __call__(self, x):
+        return result_like(self._affine(stored(x)), x)
+
+    def _affine(self, x):
         inputs = self.weight.type.shape[-2]
         axes = (2, "B", inputs) if self.field == "complex" else (inputs,)
         known = x.type.shape[-len(axes) :]
@@ -78,4 +82,4 @@ class Dense(WeightLayer):
             raise ValueError(f"Dense: x must be (..., {wanted}), got shape {x.type.shape}")
         if self.field == "real":
             return x @ self.weight + self.bias
-        return algebra("complex").matmul(x, self.weight) + self.bias[:, None, :]
+        return algebra("complex").matmul(x, self.weight) + plain(self.bias)[:, None, :]

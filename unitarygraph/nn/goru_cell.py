@@ -4,7 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.nn.cell import Cell
-from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.recurrence import drive_of
 from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.activations import modrelu
 from unitarygraph.ops.gates import sigmoid
@@ -18,7 +18,7 @@ class GORUCell(Cell):
         c &= \mathrm{modReLU}(r \circ (h_{t-1} W) + x_t V_c;\, b), \\
         h_t &= z \circ h_{t-1} + (1 - z) \circ c,
 
-    W orthogonal by a parametrisation. The gate r comes after W, where a GRU has it before. The
+    W orthogonal by a parametrization. The gate r comes after W, where a GRU has it before. The
     parameter ``V`` ``(m, 3n)`` is :math:`[V_g, V_c]`, ``W_g`` ``(n, 2n)``, ``b_g`` ``(2n,)``, ``b``
     ``(n,)``: 3mn + 2n^2 + 3n parameters and those of W. Real states ``(T, B, n)``, at first zero. V
     and W_g start from U(-0.01, 0.01), b_g at `gate_bias`, b at 0.01.
@@ -28,12 +28,12 @@ class GORUCell(Cell):
     parametrization : W, real; its size is the cell's
     input_size : m
     gate_bias : first value of b_g; the published code sets that of r alone
-    structured : True, one `apply` of the parametrisation a step; False, W made once, and three
+    structured : True, one `apply` of the parametrization a step; False, W made once, and three
         products a step; None, what `prefers_structure` of it says
     rng : NumPy Generator or seed, by default fresh entropy
     prefix : as `Cell`
 
-    Raises ValueError for a complex parametrisation.
+    Raises ValueError for a complex parametrization.
 
     Source: Jing et al. (2017), "Gated orthogonal recurrent units: on learning to forget", and their
     code for the initial values.
@@ -49,22 +49,22 @@ class GORUCell(Cell):
             )
         super().__init__(input_size, n, dtype=dtype, prefix=prefix)
         rng = np.random.default_rng(rng)
-        self.parametrization = self.use(parametrization)
+        self.parametrization = parametrization
         if structured is None:
             structured = parametrization.prefers_structure()
         self.structured = structured
-        self.kernel = self.add("V", rng.uniform(-0.01, 0.01, (input_size, 3 * n)))
-        self.gate_weight = self.add("W_g", rng.uniform(-0.01, 0.01, (n, 2 * n)))
-        self.gate_bias = self.add("b_g", np.full(2 * n, gate_bias))
-        self.bias = self.add("b", np.full(n, 0.01))
+        self.input_weight = self.parameter("V", rng.uniform(-0.01, 0.01, (input_size, 3 * n)))
+        self.gate_weight = self.parameter("W_g", rng.uniform(-0.01, 0.01, (n, 2 * n)))
+        self.gate_bias = self.parameter("b_g", np.full(2 * n, gate_bias))
+        self.bias = self.parameter("b", np.full(n, 0.01))
 
-    def __call__(self, x, mask=None):
+    def run(self, x, mask=None):
         n = self.hidden_size
-        drives = [drive_of(x, V) for V in blocks(self.kernel, n)]
+        drives = [drive_of(x, V) for V in blocks(self.input_weight, n)]
         drives[:2] = [d + b for d, b in zip(drives[:2], blocks(self.gate_bias, n), strict=True)]
         weights = blocks(self.gate_weight, n)
         if not self.structured:
-            weights.append(self.parametrization())
+            weights.append(self.parametrization.stored())
 
         def step(drive_r, drive_z, drive_c, h, W_r, W_z, *W):
             r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)

@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
-from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.recurrence import drive_of
 from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.gates import sigmoid, tanh
 
@@ -39,14 +39,14 @@ class GRUCell(Cell):
         rng, n = np.random.default_rng(rng), hidden_size
         inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(3)]
         *gates, candidate = (haar(rng, n, "real") for _ in range(3))
-        self.kernel = self.add("V", np.concatenate(inputs, axis=1))
-        self.gate_weight = self.add("W_g", np.concatenate(gates, axis=1))
-        self.weight = self.add("W", candidate)
-        self.bias = self.add("b", np.repeat([gate_bias, gate_bias, 0], n))
+        self.input_weight = self.parameter("V", np.concatenate(inputs, axis=1))
+        self.gate_weight = self.parameter("W_g", np.concatenate(gates, axis=1))
+        self.weight = self.parameter("W", candidate)
+        self.bias = self.parameter("b", np.repeat([gate_bias, gate_bias, 0], n))
 
-    def __call__(self, x, mask=None):
+    def run(self, x, mask=None):
         n = self.hidden_size
-        V, b = blocks(self.kernel, n), blocks(self.bias, n)
+        V, b = blocks(self.input_weight, n), blocks(self.bias, n)
         drives = [drive_of(x, V_k) + b_k for V_k, b_k in zip(V, b, strict=True)]
 
         def step(drive_r, drive_z, drive_c, h, W_r, W_z, W):

@@ -1,10 +1,12 @@
-"""Layer normalisation, real and complex."""
+"""Layer normalization, real and complex."""
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
+from unitarygraph.module import Module
 from unitarygraph.nn.whitening import (
     covariance,
     initial_gain,
@@ -16,19 +18,21 @@ from unitarygraph.nn.whitening import (
 )
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.operands import result_like, stored
 
 EPSILON = {"real": 1e-5, "complex": 1e-4}
 
 
-class LayerNorm:
+class LayerNorm(Module):
     r"""Each row brought to mean 0 and variance 1, then a gain and a bias for each feature.
 
     Real, ``(..., n) -> (..., n)``, with the row's own mean and variance (that divides by n):
 
     .. math:: y_j = g_j\,\frac{x_j - \mu}{\sqrt{\sigma^2 + \epsilon}} + b_j
 
-    Complex, stacked ``(..., 2, B, n) -> (..., 2, B, n)``: the n numbers of a row as vectors (Re, Im)
-    with their mean :math:`\mu` and 2 x 2 covariance V, whitened by its inverse square root,
+    Complex, of a complex variable or stacked ``(..., 2, B, n) -> (..., 2, B, n)``: the n numbers of a row
+    as vectors (Re, Im) with their mean :math:`\mu` and 2 x 2 covariance V, whitened by its inverse square
+    root,
 
     .. math:: y_j = \Gamma_j\,(V + \epsilon I)^{-1/2}\,(z_j - \mu) + \beta_j
 
@@ -66,10 +70,12 @@ class LayerNorm:
         bias = np.zeros((2, features) if stacked else features, dtype)
         self.gain = parameter(gain, name=f"{name}/gain")
         self.bias = parameter(bias, Euclidean(field), name=f"{name}/bias")
-        self.params = [self.gain, self.bias]
         self._epsilon = np.asarray(epsilon, dtype)
 
     def __call__(self, x):
+        return result_like(self._normalized(stored(x)), x)
+
+    def _normalized(self, x):
         features = self.gain.type.shape[-1]
         axes = ("2", "B", str(features)) if self.field == "complex" else (str(features),)
         known = x.type.shape[-len(axes) :]
@@ -79,10 +85,10 @@ class LayerNorm:
                 f"LayerNorm: x must be (..., {', '.join(axes)}), got shape {x.type.shape}"
             )
         if self.field == "real":
-            centred = x - pt.mean(x, axis=-1, keepdims=True)
-            variance = pt.mean(pt.sqr(centred), axis=-1, keepdims=True)
-            return self.gain * (centred / pt.sqrt(variance + self._epsilon)) + self.bias
+            centered = x - pt.mean(x, axis=-1, keepdims=True)
+            variance = pt.mean(pt.sqr(centered), axis=-1, keepdims=True)
+            return self.gain * (centered / pt.sqrt(variance + self._epsilon)) + self.bias
         parts = parts_of(x)
-        centred = [part - mean for part, mean in zip(parts, means(parts, -1), strict=True)]
-        white = turn(inverse_root(covariance(centred, -1), self._epsilon), centred)
-        return joined(turn([self.gain[i] for i in range(3)], white)) + self.bias[:, None, :]
+        centered = [part - mean for part, mean in zip(parts, means(parts, -1), strict=True)]
+        white = turn(inverse_root(covariance(centered, -1), self._epsilon), centered)
+        return joined(turn([self.gain[i] for i in range(3)], white)) + plain(self.bias)[:, None, :]

@@ -5,8 +5,10 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph import stacked
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
-from unitarygraph.nn.recurrent import drive_of, readout, stacked_rows
+from unitarygraph.module import Module
+from unitarygraph.nn.recurrence import drive_of, readout, stacked_rows
 from unitarygraph.ops.recurrence import diagonal_recurrence
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.diagonal import Diagonal
@@ -15,7 +17,7 @@ from unitarygraph.parametrizations.diagonal import Diagonal
 SMALLEST = 1e-12
 
 
-class LRU:
+class LRU(Module):
     r"""Real sequences ``(T, B, m) -> (T, B, m)`` through n complex states:
 
     .. math:: h_t = \lambda \circ h_{t-1} + e^\gamma \circ (u_t B), \quad
@@ -41,8 +43,8 @@ class LRU:
     name : of the parameters ``<name>/nu``, ``theta``, ``gamma``, ``B``, ``C`` and ``D``, in
         ``params``; those of the second recurrence begin with ``<name>/backward/``
 
-    Attributes: ``recurrent_params`` are those that the authors train at a smaller rate and without
-    weight decay, nu, theta, gamma and B; ``eigenvalues`` the `Diagonal` of each direction.
+    Of the group "orthogonal" are those that the authors train at a smaller rate and without weight
+    decay, nu, theta, gamma and B. ``eigenvalues`` is the `Diagonal` of each direction.
 
     Raises ValueError for sizes below 1, an x of another shape, and as `Diagonal`.
 
@@ -69,39 +71,40 @@ class LRU:
         self.input_size, self.state_size = m, n
         self.dtype = dtype or pytensor.config.floatX
         rng = np.random.default_rng(rng)
-        self.params, self.recurrent_params, self.eigenvalues = [], [], []
-        self._maps = []
+        self._recurrences = []
         for prefix in (name, f"{name}/backward")[: 1 + bidirectional]:
-            diagonal = Diagonal(n, r_min, r_max, max_phase, rng=rng, dtype=self.dtype, name=prefix)
+            ring = {"r_min": r_min, "r_max": r_max, "max_phase": max_phase}
+            diagonal = Diagonal(n, **ring, rng=rng, dtype=self.dtype, name=prefix)
             moduli = np.abs(diagonal.eigenvalues_value()).astype("float64")
             gamma = np.log(np.maximum(1 - moduli**2, SMALLEST)) / 2
-            gamma = self._add(f"{prefix}/gamma", gamma)
-            B = self._add(f"{prefix}/B", rng.standard_normal((2, m, n)) / np.sqrt(2 * m), "complex")
-            C = self._add(f"{prefix}/C", rng.standard_normal((2, n, m)) / np.sqrt(n), "complex")
-            self.eigenvalues.append(diagonal)
-            self._maps.append((gamma, B, C))
-            self.recurrent_params += [*diagonal.params, gamma, B]
-            self.params += [*diagonal.params, gamma, B, C]
-        self.D = self._add(f"{name}/D", rng.standard_normal(m))
-        self.params.append(self.D)
+            gamma = self._parameter(f"{prefix}/gamma", gamma, group="orthogonal")
+            B = rng.standard_normal((2, m, n)) / np.sqrt(2 * m)
+            B = self._parameter(f"{prefix}/B", B, "complex", "orthogonal")
+            C = rng.standard_normal((2, n, m)) / np.sqrt(n)
+            C = self._parameter(f"{prefix}/C", C, "complex")
+            self._recurrences.append((diagonal, gamma, B, C))
+        self.D = self._parameter(f"{name}/D", rng.standard_normal(m))
 
-    def _add(self, name, value, field="real"):
-        return parameter(value.astype(self.dtype), Euclidean(field), name=name)
+    def _parameter(self, name, value, field="real", group=None):
+        return parameter(value.astype(self.dtype), Euclidean(field), name, group)
+
+    @property
+    def eigenvalues(self):
+        """The `Diagonal` of each direction."""
+        return [diagonal for diagonal, *_ in self._recurrences]
 
     def __call__(self, u, mask=None):
         """Outputs of all steps; where ``mask`` (T, B) is 0 the states stand still."""
         if u.type.ndim != 3 or u.type.shape[-1] not in (None, self.input_size):
             raise ValueError(f"LRU: x must be (T, B, {self.input_size}), got shape {u.type.shape}")
         y = self.D * u
-        for reverse, (diagonal, (gamma, B, C)) in enumerate(
-            zip(self.eigenvalues, self._maps, strict=True)
-        ):
+        for reverse, (diagonal, gamma, B, C) in enumerate(self._recurrences):
             states = diagonal_recurrence(
-                drive_of(u, pt.exp(gamma) * B),
-                diagonal.eigenvalues(),
+                drive_of(u, pt.exp(gamma) * plain(B)),
+                plain(diagonal.eigenvalues()),
                 mask=mask,
                 reverse=bool(reverse),
             )
             # Re(h C) = [Re h, Im h] [Re C; -Im C]
-            y = readout(states, stacked_rows(stacked.conj(C)), y)
+            y = readout(states, stacked_rows(stacked.conj(plain(C))), y)
         return y

@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
-from unitarygraph.nn.recurrent import drive_of
+from unitarygraph.nn.recurrence import drive_of
 from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.gates import sigmoid, tanh
 
@@ -39,13 +39,13 @@ class LSTMCell(Cell):
         rng, n = np.random.default_rng(rng), hidden_size
         inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(4)]
         recurrent = [haar(rng, n, "real") for _ in range(4)]
-        self.kernel = self.add("V", np.concatenate(inputs, axis=1))
-        self.weight = self.add("W", np.concatenate(recurrent, axis=1))
-        self.bias = self.add("b", np.repeat([0, forget_bias, 0, 0], n))
+        self.input_weight = self.parameter("V", np.concatenate(inputs, axis=1))
+        self.weight = self.parameter("W", np.concatenate(recurrent, axis=1))
+        self.bias = self.parameter("b", np.repeat([0, forget_bias, 0, 0], n))
 
-    def __call__(self, x, mask=None):
+    def run(self, x, mask=None):
         # A product for each gate: to slice one in the step leaves a gradient to assemble in it.
-        V, W, b = (blocks(p, self.hidden_size) for p in (self.kernel, self.weight, self.bias))
+        V, W, b = (blocks(p, self.hidden_size) for p in (self.input_weight, self.weight, self.bias))
         drives = [drive_of(x, V_k) + b_k for V_k, b_k in zip(V, b, strict=True)]
 
         def step(*arguments):

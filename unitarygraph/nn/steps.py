@@ -21,15 +21,15 @@ def run_steps(step, sequences, starts, parameters=(), mask=None):
     count = len(sequences)
     masked = mask is not None
 
-    def held(*arguments):
+    def masked_step(*arguments):
         keep, arguments = (arguments[0], arguments[1:]) if masked else (None, arguments)
         old = arguments[count : count + len(starts)]
         new = step(*arguments)
         new = list(new) if isinstance(new, list | tuple) else [new]
-        return [hold(keep, *pair) for pair in zip(new, old, strict=True)] if masked else new
+        return [masked_state(keep, *pair) for pair in zip(new, old, strict=True)] if masked else new
 
     states = pytensor.scan(
-        held,
+        masked_step,
         sequences=[mask, *sequences] if masked else list(sequences),
         outputs_info=list(starts),
         non_sequences=list(parameters),
@@ -38,7 +38,7 @@ def run_steps(step, sequences, starts, parameters=(), mask=None):
     return list(states) if isinstance(states, list | tuple) else [states]
 
 
-def hold(mask, new, old):
+def masked_state(mask, new, old):
     """``new``, ``(B, n)`` or ``(2, B, n)``, where mask ``(B,)`` is not 0, and ``old`` elsewhere."""
     return pt.switch(pt.neq(mask, np.int8(0))[:, None], new, old)
 

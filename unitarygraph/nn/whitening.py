@@ -1,4 +1,4 @@
-r"""What the complex normalisations share: the 2 x 2 covariance of real and imaginary part.
+r"""What the complex normalizations share: the 2 x 2 covariance of real and imaginary part.
 
 A complex number is a vector of two here, a pair of parts, each with an axis of length 1 for its plane;
 three numbers make a symmetric 2 x 2 matrix ``(rr, ri, ii)``.
@@ -25,9 +25,9 @@ def means(parts, along):
     return tuple(pt.mean(part, axis=along, keepdims=True) for part in parts)
 
 
-def covariance(centred, along):
+def covariance(centered, along):
     """``(rr, ri, ii)``: mean over axes ``along`` of the products of the parts; axes are kept."""
-    x, y = centred
+    x, y = centered
     return tuple(pt.mean(a * b, axis=along, keepdims=True) for a, b in ((x, x), (x, y), (y, y)))
 
 

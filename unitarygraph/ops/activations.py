@@ -14,8 +14,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
-from unitarygraph.core.layout import is_complex
-from unitarygraph.stacked.operands import storage
+from unitarygraph.core.layout import is_complex, storage
 from unitarygraph.stacked.variables import mark
 
 MODRELU_EPS = 1e-5

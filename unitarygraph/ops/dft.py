@@ -3,9 +3,8 @@
 import numpy as np
 import scipy.fft
 
-from unitarygraph.core.layout import is_complex, to_complex
+from unitarygraph.core.layout import is_complex, storage, to_complex
 from unitarygraph.core.matrix_op import MatrixOp
-from unitarygraph.stacked.operands import storage
 from unitarygraph.stacked.variables import mark
 
 

@@ -1,18 +1,61 @@
-"""What every parametrisation offers."""
+"""What every parametrization offers."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import pytensor
 
+from unitarygraph.core.layout import is_complex, plain
+from unitarygraph.module import Module
+from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.operands import result, result_like, stored
 
 
-class Parametrization(ABC):
+class Weight(Module, ABC):
+    """A matrix of any shape as a function of parameters.
+
+    A subclass says in `matrix` what the matrix is, in the field of ``self.matrices``, its algebra.
+    """
+
+    override_instead: ClassVar = {"__call__": "matrix", "stored": "matrix", "apply": "product"}
+
+    @abstractmethod
+    def matrix(self):
+        """Symbolic matrix: in the complex field stacked, a plain tensor or a complex variable."""
+
+    def __call__(self):
+        """Symbolic matrix, a complex variable; in the real field a plain tensor."""
+        return result(self.field, self.stored())
+
+    def stored(self):
+        """Symbolic matrix as stored, a plain tensor ``(2, m, n)`` or ``(m, n)``."""
+        return plain(self.matrix())
+
+    def apply(self, h):
+        """Row vectors times the matrix, h W: ``(..., 2, B, n)`` or ``(..., B, n)``, as h.
+
+        A complex variable or NumPy complex array gives a complex variable, a plain tensor a plain one.
+        Raises ValueError for a complex h in the real field.
+        """
+        if self.field == "real" and is_complex(h):
+            raise ValueError(f"{type(self).__name__}: h must be real with field='real', got {h}")
+        return result_like(self.product(stored(h)), h)
+
+    def product(self, h):
+        """What `apply` computes, of a plain h.
+
+        A structured class overrides it with a product that costs less than the matrix.
+        """
+        return self.matrices.matmul(h, self.stored())
+
+
+class Parametrization(Weight):
     """Unconstrained shared variables and a map from them to a unitary (orthogonal) matrix.
 
-    A subclass calls ``super().__init__(n, field, dtype)``, enters what is trained in `params` and
-    what is kept but not trained in `state`, and says in `__call__` what the matrix is. A class whose
+    A subclass calls ``super().__init__(n, field, dtype)``, keeps what is trained, made by `parameter`,
+    in attributes (see `unitarygraph.Module`), and says in `matrix` what the matrix is. A class whose
     matrix is not unitary, by a margin or altogether, sets ``unitary = False``.
     """
 
@@ -25,27 +68,16 @@ class Parametrization(ABC):
         self.n, self.field = n, field
         self.matrices = algebra(field)
         self.dtype = dtype or pytensor.config.floatX
-        #: the shared variables to train
-        self.params = []
-        #: other shared variables that W depends on or `post_updates` moves
-        self.state = []
         self._value = None
 
-    @abstractmethod
-    def __call__(self):
-        """Symbolic matrix, ``(2, n, n)`` or ``(n, n)`` in the real field."""
-
-    def apply(self, h):
-        """Row vectors times the matrix, h W: ``(..., 2, B, n)`` or ``(..., B, n)``, as h.
-
-        A structured class overrides it with a product that costs less than the matrix.
-        """
-        return self.matrices.matmul(h, self())
+    def parameter(self, value, name, manifold=None, group="orthogonal"):
+        """A parameter of the parametrization's dtype, to be kept in an attribute."""
+        return parameter(np.asarray(value, self.dtype), manifold, name=name, group=group)
 
     def value(self):
         """Current matrix as a NumPy complex (real) array ``(n, n)`` of the parameters' precision."""
         if self._value is None:
-            self._value = pytensor.function([], self(), mode="FAST_COMPILE")
+            self._value = pytensor.function([], self.stored(), mode="FAST_COMPILE")
         return self.matrices.to_numpy(np.asarray(self._value()))
 
     def set_value(self, W):
@@ -56,28 +88,6 @@ class Parametrization(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__}: has no inverse map")
 
-    @property
-    def orthogonal_params(self):
-        """Those of `params` that the lineage trains at the orthogonal rate; by default all."""
-        return self.params
-
-    @property
-    def phase_params(self):
-        """Those of `params` that are phases with a rule of their own (scuRNN); by default none."""
-        return []
-
     def prefers_structure(self):
-        """Whether `apply` in each step of a recurrence is faster than one W for all; measured."""
+        """Whether `product` in each step of a recurrence is faster than one W for all; measured."""
         return False
-
-    def free_parameters(self):
-        """Number of free real parameters: what is stored, less what is not read or is bound."""
-        return sum(int(np.prod(p.type.shape)) for p in self.params)
-
-    def penalty(self):
-        """Scalar to be added to the loss in training, None for nothing."""
-        return None  # noqa: RET501
-
-    def post_updates(self):
-        """Updates to be made after each training step; none by default."""
-        return {}

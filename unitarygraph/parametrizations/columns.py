@@ -1,15 +1,15 @@
 """Weights of any shape from square unitary matrices: leading columns and leading rows."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import numpy as np
 
-from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.parametrizations.base import Parametrization, Weight
 from unitarygraph.parametrizations.inverse import semi_unitary_matrix
 
 
-class _Leading(ABC):
-    """A part of a parametrised W; what is trained, kept and updated is the parametrisation's own."""
+class _Leading(Weight):
+    """A part of a parametrized W; what is trained, kept and updated is the parametrization's own."""
 
     #: what there are fewer of
     side = ""
@@ -22,44 +22,17 @@ class _Leading(ABC):
         self.parametrization, self.shape = parametrization, shape
         self.field, self.dtype = parametrization.field, parametrization.dtype
         self.matrices, self.unitary = parametrization.matrices, parametrization.unitary
-        self.params, self.state = parametrization.params, parametrization.state
 
     @abstractmethod
     def part(self, W):
         """The leading columns or rows of a stored or NumPy matrix."""
 
-    def __call__(self):
-        return self.part(self.parametrization())
-
-    def apply(self, h):
-        """Row vectors times the weight."""
-        return self.matrices.matmul(h, self())
+    def matrix(self):
+        return self.part(self.parametrization.stored())
 
     def value(self):
         """Current weight as a NumPy complex (real) array."""
         return self.part(self.parametrization.value())
-
-    @property
-    def orthogonal_params(self):
-        """Those of the parametrisation."""
-        return self.parametrization.orthogonal_params
-
-    @property
-    def phase_params(self):
-        """Those of the parametrisation."""
-        return self.parametrization.phase_params
-
-    def free_parameters(self):
-        """Those of the parametrisation, more than the weight needs."""
-        return self.parametrization.free_parameters()
-
-    def penalty(self):
-        """That of the parametrisation."""
-        return self.parametrization.penalty()
-
-    def post_updates(self, *arguments):
-        """Those of the parametrisation."""
-        return self.parametrization.post_updates(*arguments)
 
 
 class LeadingColumns(_Leading):
@@ -69,7 +42,7 @@ class LeadingColumns(_Leading):
     singular values of V are 1. Parameters and cost are those of W, which is made in full. `set_value`
     completes the columns to the unitary matrix nearest to I that has them (of
     determinant 1 in the real field), and raises ValueError where that is no value of the
-    parametrisation or the columns are not orthonormal, naming the deviation.
+    parametrization or the columns are not orthonormal, naming the deviation.
 
     Source: Lezcano-Casado and Martinez-Rubio (2019), and the orthogonal layer of their code.
     """
@@ -110,9 +83,9 @@ class LeadingRows(_Leading):
 
 
 def semi_unitary(parametrization, shape, field="real", rng=None, dtype=None, name="weight"):
-    """Weight of a shape ``(rows, columns)`` from any parametrisation, orthonormal on its short side.
+    """Weight of a shape ``(rows, columns)`` from any parametrization, orthonormal on its short side.
 
-    The parametrised matrix is square of the larger size n: the weight is the matrix itself, its
+    The parametrized matrix is square of the larger size n: the weight is the matrix itself, its
     `LeadingColumns` where ``rows`` is larger, its `LeadingRows` where ``columns`` is.
 
     Parameters
@@ -124,9 +97,9 @@ def semi_unitary(parametrization, shape, field="real", rng=None, dtype=None, nam
     field, rng, dtype, name : given to the class or function; an instance has its own, of which
         ``field`` must be the same
 
-    Returns an object with ``params``, ``state``, ``()``, ``apply(x)``, ``value()``, ``set_value(W)``,
-    ``post_updates()`` and ``penalty()``. Raises ValueError for sizes below 1 and an instance of another
-    size or field, TypeError for what gives no parametrisation.
+    Returns a `unitarygraph.Module` with ``()``, ``apply(x)``, ``value()`` and ``set_value(W)``. Raises
+    ValueError for sizes below 1 and an instance of another size or field, TypeError for what gives no
+    parametrization.
 
     >>> from unitarygraph.parametrizations import Cayley, semi_unitary
     >>> semi_unitary(Cayley, (5, 3)).value().shape

@@ -4,9 +4,10 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph import stacked
-from unitarygraph.parameter import parameter
+from unitarygraph.core.layout import plain
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import square_matrix, unitary_matrix
+from unitarygraph.stacked.variables import mark
 
 MODULI = ("free", "one")
 
@@ -45,6 +46,7 @@ class Diagonal(Parametrization):
     def __init__(
         self,
         n,
+        *,
         r_min=0.0,
         r_max=1.0,
         max_phase=2 * np.pi,
@@ -70,26 +72,21 @@ class Diagonal(Parametrization):
         # Open intervals: both logarithms below are finite.
         u, v = rng.uniform(np.finfo(float).eps, 1, (2, n))
         modulus_log = np.log(u * (r_max**2 - r_min**2) + r_min**2) / 2
-        self._theta = self._add("theta", np.log(max_phase * v), name)
-        self.params = [self._theta]
         if not self.unitary:
-            self._nu = self._add("nu", np.log(-modulus_log), name)
-            self.params = [self._nu, self._theta]
-
-    def _add(self, kind, value, name):
-        return parameter(value.astype(self.dtype), name=f"{name}/{kind}")
+            self._nu = self.parameter(np.log(-modulus_log), f"{name}/nu")
+        self._theta = self.parameter(np.log(max_phase * v), f"{name}/theta")
 
     def eigenvalues(self):
-        """Symbolic lambda, stacked ``(2, n)``."""
+        """Symbolic lambda, a complex variable ``(n,)``."""
         phase = pt.exp(self._theta)
         rim = pt.stack([pt.cos(phase), pt.sin(phase)])
-        return rim if self.unitary else pt.exp(-pt.exp(self._nu)) * rim
+        return mark(rim if self.unitary else pt.exp(-pt.exp(self._nu)) * rim)
 
-    def __call__(self):
-        return np.eye(self.n, dtype=self.dtype) * self.eigenvalues()[:, None, :]
+    def matrix(self):
+        return np.eye(self.n, dtype=self.dtype) * plain(self.eigenvalues())[:, None, :]
 
-    def apply(self, h):
-        return stacked.mul(h, self.eigenvalues()[:, None, :])
+    def product(self, h):
+        return stacked.mul(h, plain(self.eigenvalues())[:, None, :])
 
     def value(self):
         """Current matrix, computed by NumPy in the parameters' precision."""

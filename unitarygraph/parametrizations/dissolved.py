@@ -5,9 +5,8 @@ import numpy as np
 from unitarygraph.constraint_dissolving import dissolve, quad_penalty
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.inverse import square_matrix
+from unitarygraph.parametrizations.inverse import coarser_epsilon, square_matrix
 from unitarygraph.parametrizations.point import Point
-from unitarygraph.parametrizations.precision import coarser_epsilon
 
 
 class Dissolved(Parametrization):
@@ -32,24 +31,20 @@ class Dissolved(Parametrization):
     unitary = False
 
     def __init__(
-        self, n, strength=0.2, init="haar", field="complex", rng=None, dtype=None, name="X"
+        self, n, *, strength=0.2, init="haar", field="complex", rng=None, dtype=None, name="X"
     ):
         super().__init__(n, field, dtype)
         self.strength, self._manifold = strength, Unitary(field)
-        self.params = Point(n, init, True, field, rng, dtype, name).params
+        #: X as a parametrization of its own, its parameter an ordinary one
+        self.free = Point(n, init=init, free=True, field=field, rng=rng, dtype=dtype, name=name)
 
-    @property
-    def orthogonal_params(self):
-        """None: X is an ordinary parameter."""
-        return []
+    def matrix(self):
+        return dissolve(self.free.stored(), self._manifold)
 
-    def __call__(self):
-        return dissolve(self.params[0], self._manifold)
-
-    def penalty(self):
+    def own_penalty(self):
         r""":math:`\mathrm{strength}\,\|X^H X - I\|_F^2`, a scalar."""
         strength = np.asarray(self.strength, self.dtype)
-        return strength * quad_penalty(self.params[0], self._manifold)
+        return strength * quad_penalty(self.free.stored(), self._manifold)
 
     def projected(self):
         """The unitary (orthogonal) NumPy matrix nearest to X, its polar factor.
@@ -57,9 +52,9 @@ class Dissolved(Parametrization):
         It is that of W too while the singular values of X are below sqrt 3. Raises ValueError where X
         is not finite.
         """
-        X = square_matrix("Dissolved.projected", self._X(), self.n, self.field)
+        X = square_matrix("Dissolved.projected", self.free.value(), self.n, self.field)
         u, _, vh = np.linalg.svd(X)
-        return (u @ vh).astype(self._X().dtype)
+        return (u @ vh).astype(self.free.value().dtype)
 
     def set_value(self, W):
         r"""Set X so that A(X) is W, with the singular values :math:`2 \sin(\arcsin(\sigma)/3)`.
@@ -75,8 +70,4 @@ class Dissolved(Parametrization):
             raise ValueError(f"{who}: W must have singular values up to 1, got {s.max():.6g}")
         # At 1 the root has no derivative: what rounding took from a unitary matrix is put back.
         s = np.where(s > 1 - limit, 1, 2 * np.sin(np.arcsin(np.minimum(s, 1)) / 3))
-        (X,) = self.params
-        X.set_value(self.matrices.from_numpy((u * s) @ vh).astype(self.dtype))
-
-    def _X(self):
-        return self.matrices.to_numpy(np.array(self.params[0].get_value()))
+        self.free.set_value((u * s) @ vh)

@@ -1,16 +1,16 @@
-"""Dynamic trivialisation: exponentials around a base point that moves."""
+"""Dynamic trivialization: exponentials around a base point that moves."""
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Unitary
 from unitarygraph.ops.polar import Polar
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.cayley import Cayley
-from unitarygraph.parametrizations.exp import Exp
 from unitarygraph.parametrizations.inverse import unitary_matrix
+from unitarygraph.parametrizations.skew import Cayley, Exp
 
 #: maps from A to the factor that turns the base
 MAPS = {"cayley": Cayley, "exp": Exp}
@@ -33,7 +33,7 @@ class DynamicTrivialization(Parametrization):
     M : moves of the base between polar factors, likewise; published: 30 for copying, 100
     init, field, rng, dtype, name : as `Exp`; the base is named ``<name>/base``
 
-    Attributes: ``params`` is [A]; ``base`` the shared variable B; ``state`` [B and the counters], what
+    Attributes: ``params`` is [A]; ``base`` the shared variable B; ``buffers`` B and the counters, what
     a checkpoint holds besides. Raises ValueError for K and M out of range; otherwise as `Exp`.
 
     Source: Lezcano-Casado (2019), "Trivializations for gradient-based optimization on manifolds".
@@ -42,6 +42,7 @@ class DynamicTrivialization(Parametrization):
     def __init__(
         self,
         n,
+        *,
         K=100,
         M=100,
         init="henaff",
@@ -55,23 +56,26 @@ class DynamicTrivialization(Parametrization):
         self.K, self.M = _interval("K", K), _interval("M", M)
         if map not in MAPS:
             raise ValueError(f"map: expected one of {', '.join(MAPS)}, got {map!r}")
-        start = MAPS[map](n, init, field, rng, dtype, name)
+        options = {"field": field, "dtype": dtype, "name": name}
+        start = MAPS[map](n, init=init, rng=rng, **options)
         moves = self.K is not None
-        self._turn = MAPS[map](n, _zero, field, rng=0, dtype=dtype, name=name) if moves else start
-        self.params = self._turn.params
+        #: the parametrization of the factor that turns the base
+        self.turn = MAPS[map](n, init=_zero, rng=0, **options) if moves else start
         point = start.value() if moves else np.eye(n)
         self.base = parameter(self._stored(point), Unitary(field), name=f"{name}/base")
         self._step = _counter(f"{name}/dtriv/step")
         self._moves = _counter(f"{name}/dtriv/moves")
-        self.state = [self.base, self._step, self._moves]
 
-    def __call__(self):
-        return self.matrices.matmul(self.base, self._turn())
+    def trains(self, variable):
+        return variable is not self.base and super().trains(variable)
+
+    def matrix(self):
+        return self.matrices.matmul(self.base, self.turn.stored())
 
     def value(self):
         """Current matrix, computed by NumPy in the parameter's precision."""
         base = self.matrices.to_numpy(np.array(self.base.get_value()))
-        return base @ self._turn.value()
+        return base @ self.turn.value()
 
     def set_value(self, W):
         """Move the base to the NumPy array W and A to zero, for any K; the counters stay.
@@ -87,16 +91,12 @@ class DynamicTrivialization(Parametrization):
     def _stored(self, W):
         return self.matrices.from_numpy(W).astype(self.dtype)
 
-    def free_parameters(self):
-        """Those of A."""
-        return self._turn.free_parameters()
-
-    def post_updates(self, state=()):
+    def own_post_updates(self, optimizer_state=()):
         """Updates to be made after each training step, by a function of their own.
 
-        ``state``: the shared variables in which the optimiser of A remembers, which go back to zero
-        with A: a list, or the rule's dictionary, of which all but A are taken. By default they are
-        kept, as published: the moments of the old base then speak of the new one.
+        ``optimizer_state``: the shared variables in which the update rule of A remembers, which go
+        back to zero with A: a list, or the rule's dictionary, of which all but A are taken. By default
+        they are kept, as published: the moments of the old base then speak of the new one.
 
         Both branches of each choice are computed, an exponential and a polar factor a step (see
         `unitarygraph.updates.project_after` on why). To pay only when it is due, compile `rebase`
@@ -106,20 +106,20 @@ class DynamicTrivialization(Parametrization):
             return {}
         due = pt.eq(self._step + 1, self.K)
         step = {self._step: pt.switch(due, 0, self._step + 1)}
-        moved = self.rebase(state)
-        return step | {kept: pt.switch(due, new, kept) for kept, new in moved.items()}
+        moved = self.rebase(optimizer_state)
+        return step | {old: pt.switch(due, new, plain(old)) for old, new in moved.items()}
 
-    def rebase(self, state=()):
+    def rebase(self, optimizer_state=()):
         """Updates that move the base now, and make it unitary again if it is the M-th move."""
         (A,) = self.params
-        point = self()
-        updates = {A: pt.zeros_like(A)}
+        point = self.stored()
+        updates = {A: pt.zeros_like(plain(A))}
         if self.M is not None:
             last = pt.eq(self._moves + 1, self.M)
             updates[self._moves] = pt.switch(last, 0, self._moves + 1)
             point = pt.switch(last, Polar(self.field)(point)[0], point)
         updates[self.base] = point
-        return updates | {s: pt.zeros_like(s) for s in state if s is not A}
+        return updates | {s: pt.zeros_like(plain(s)) for s in optimizer_state if s is not A}
 
 
 def _zero(rng, n, field):

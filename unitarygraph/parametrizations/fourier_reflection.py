@@ -3,9 +3,9 @@
 import numpy as np
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.ops.dft import dft
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.functions import conj, mul, stack
 
@@ -16,7 +16,7 @@ class FourierReflection(Parametrization):
     :math:`D_k = \mathrm{diag}(e^{i \theta_k})`, :math:`R_k = I - 2 v_k v_k^H / (v_k^H v_k)`, F the
     unitary discrete Fourier transform, :math:`\Pi` a fixed permutation, :math:`(h \Pi)_j =
     h_{\pi(j)}`. 7n real parameters: theta ``(3, n)`` and v ``(2, 2, n)``, the second axis counting
-    the reflections. `apply` costs O(n log n) for each row; W is that of the identity's rows, O(n^2
+    the reflections. `product` costs O(n log n) for each row; W is that of the identity's rows, O(n^2
     log n). W is unitary for all parameters but v = 0, where it is NaN. There is no inverse map:
     7n parameters are no coordinates of U(n).
 
@@ -34,27 +34,26 @@ class FourierReflection(Parametrization):
     Source: Arjovsky, Shah and Bengio (2016), "Unitary evolution recurrent neural networks".
     """
 
-    #: the n from which `apply` in each step is faster than W made once (docs/structured.md has the
+    #: the n from which `product` in each step is faster than W made once (docs/structured.md has the
     #: measurements)
     structured_from = 1024
 
-    def __init__(self, n, field="complex", rng=None, dtype=None, name="W"):
+    def __init__(self, n, *, field="complex", rng=None, dtype=None, name="W"):
         super().__init__(n, field, dtype)
         if field != "complex":
             raise ValueError(f"FourierReflection: field must be 'complex', got {field!r}")
         rng = np.random.default_rng(rng)
         scale = np.sqrt(6 / (2 * n + 2))
-        theta = rng.uniform(-np.pi, np.pi, (3, n)).astype(self.dtype)
-        v = rng.uniform(-scale, scale, (2, 2, n)).astype(self.dtype)
-        v = parameter(v, Euclidean(field), name=f"{name}/v")
-        self.params = [parameter(theta, name=f"{name}/theta"), v]
+        self._theta = self.parameter(rng.uniform(-np.pi, np.pi, (3, n)), f"{name}/theta")
+        v = rng.uniform(-scale, scale, (2, 2, n))
+        self._v = self.parameter(v, f"{name}/v", Euclidean(field))
         self.permutation = rng.permutation(n)
 
-    def __call__(self):
-        return self.apply(self.matrices.eye(self.n, self.dtype))
+    def matrix(self):
+        return self.product(self.matrices.eye(self.n, self.dtype))
 
-    def apply(self, h):
-        theta, v = self.params
+    def product(self, h):
+        theta, v = self._theta, plain(self._v)
         h = dft(self._reflected(_turned(h, theta[2]), v[:, 1]), inverse=True)
         h = _turned(h, theta[1])[..., self.permutation]
         return _turned(dft(self._reflected(h, v[:, 0])), theta[0])

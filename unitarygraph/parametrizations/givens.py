@@ -1,12 +1,10 @@
-"""Unitary matrices as layers of Givens rotations."""
+"""Unitary matrices as layers of Givens rotations, and the layers of a given matrix."""
 
 import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.ops.rotations import STYLES, rotations
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.clements import rotations_of
 from unitarygraph.parametrizations.inverse import special_matrix, unitary_matrix
 from unitarygraph.stacked.functions import mul, stack
 
@@ -16,7 +14,7 @@ class Givens(Parametrization):
 
     :math:`D = \mathrm{diag}(e^{i\omega})`, which a state meets last; the layers are those of
     `unitarygraph.rotations`, with blocks :math:`\begin{pmatrix} e^{i\phi}\cos\theta &
-    -e^{i\phi}\sin\theta \\ \sin\theta & \cos\theta \end{pmatrix}` at the pairs of neighbours (0,1),
+    -e^{i\phi}\sin\theta \\ \sin\theta & \cos\theta \end{pmatrix}` at the pairs of neighbors (0,1),
     (2,3), ... and (1,2), (3,4), ... in turn (``style="tunable"``), or at pairs at the distances
     n/2, n/4, ..., 1 (``"fft"``). In the real field there are no phi and omega: rotations as in the
     GORU.
@@ -24,7 +22,7 @@ class Givens(Parametrization):
     Parameters: theta and phi ``(L, n // 2)``, omega ``(n,)``, together L n + n for even n, L (n-1) + n
     for odd n; half of that in theta alone, in the real field. In the second layer and each second one
     after it an even n has one pair less, whose angles are stored and not read
-    (`free_parameters` leaves them out). The FFT form has L = log2 n. `apply` costs O(L n) for
+    (`free_parameters` leaves them out). The FFT form has L = log2 n. `product` costs O(L n) for
     each row, W is that of the identity's rows, O(L n^2). L = n reaches all of U(n) (real: SO(n)), with
     exactly n^2 parameters that are read, and `set_value` is the inverse map.
 
@@ -49,7 +47,7 @@ class Givens(Parametrization):
     "Gated orthogonal recurrent units".
     """
 
-    #: `apply` in each step is faster than W made once from this n on, and from so many times L on
+    #: `product` in each step is faster than W made once from this n on, and from so many times L on
     #: (docs/structured.md has the measurements)
     structured_from = 512
     structured_from_layers = 64
@@ -57,6 +55,7 @@ class Givens(Parametrization):
     def __init__(
         self,
         n,
+        *,
         capacity=2,
         style="tunable",
         diagonal="last",
@@ -81,16 +80,16 @@ class Givens(Parametrization):
         shapes = {"theta": (self.capacity, n // 2)}
         if field == "complex":
             shapes |= {"phi": shapes["theta"], "omega": (n,)}
-        self.params = [
-            parameter(rng.uniform(-np.pi, np.pi, shape).astype(self.dtype), name=f"{name}/{key}")
+        self._angles = [
+            self.parameter(rng.uniform(-np.pi, np.pi, shape), f"{name}/{key}")
             for key, shape in shapes.items()
         ]
 
-    def __call__(self):
-        return self.apply(self.matrices.eye(self.n, self.dtype))
+    def matrix(self):
+        return self.product(self.matrices.eye(self.n, self.dtype))
 
-    def apply(self, h):
-        theta, *rest = self.params
+    def product(self, h):
+        theta, *rest = self._angles
         if not rest:
             return rotations(h, theta, style=self.style)
         phi, omega = rest
@@ -115,7 +114,7 @@ class Givens(Parametrization):
             )
         check = unitary_matrix if self.field == "complex" else special_matrix
         angles = rotations_of(check(who, W, self.n, self.field, self.dtype))
-        for variable, found in zip(self.params, angles, strict=False):
+        for variable, found in zip(self._angles, angles, strict=False):
             value = np.zeros(variable.type.shape, self.dtype)
             value[: len(found)] = found
             variable.set_value(value)
@@ -125,8 +124,98 @@ class Givens(Parametrization):
         least = max(self.structured_from, self.structured_from_layers * self.capacity)
         return self.n >= least
 
-    def free_parameters(self):
+    def own_free_parameters(self):
         """Number of parameters that are read."""
         unread = self.capacity // 2 if self.style == "tunable" and self.n % 2 == 0 else 0
-        stored = sum(int(np.prod(p.type.shape)) for p in self.params)
-        return stored - unread * (2 if self.field == "complex" else 1)
+        return super().own_free_parameters() - unread * (2 if self.field == "complex" else 1)
+
+
+def rotations_of(W):
+    r"""Angles ``theta, phi (n, n // 2), omega (n,)`` with :math:`W = F_1 \cdots F_n D`; real: ``theta``.
+
+    W is a unitary NumPy matrix ``(n, n)``, real W of determinant 1; the factors are those of
+    `unitarygraph.parametrizations.Givens`. Entries below the diagonal are eliminated along
+    antidiagonals by turns from the right and from the left, so that the n(n-1)/2 rotations pack into
+    n layers. O(n^3).
+
+    Source: Clements, Humphreys, Metcalf, Kolthammer and Walmsley (2016), "Optimal design for universal
+    multiport interferometers".
+    """
+    n = len(W)
+    turns, phases = (_real if np.isrealobj(W) else _complex)(*_eliminate(W.copy()), n)
+    theta, phi = np.zeros((2, n, n // 2))
+    free = np.zeros(n, int)
+    for k, t, p in turns:
+        layer = max(free[k], free[k + 1])
+        layer += (layer + k) % 2
+        free[k] = free[k + 1] = layer + 1
+        theta[layer, k // 2], phi[layer, k // 2] = t, p
+    return (theta,) if np.isrealobj(W) else (theta, phi, np.angle(phases))
+
+
+def _eliminate(U):
+    """Factors (k, 2 x 2 unitary matrix) left and right of a diagonal matrix, and its entries."""
+    n = len(U)
+    left, right = [], []
+    for i in range(n - 1):
+        for j in range(i + 1):
+            if (n - i) % 2:
+                row, k = n - 1 - j, i - j
+                u, v = U[row, k : k + 2]
+                M = _turn(np.array([[v, np.conj(u)], [-u, np.conj(v)]]))
+                U[:, k : k + 2] = U[:, k : k + 2] @ M
+                right.append((k, M.conj().T))
+            else:
+                k, column = n - 2 - i + j, j
+                u, v = U[k : k + 2, column]
+                M = _turn(np.array([[np.conj(u), np.conj(v)], [-v, u]]))
+                U[k : k + 2] = M @ U[k : k + 2]
+                left.append((k, M.conj().T))
+    return left, np.diagonal(U), right[::-1]
+
+
+def _turn(M):
+    """The matrix over its determinant's root; the identity for zero."""
+    size = np.hypot(abs(M[1, 0]), abs(M[1, 1]))
+    return M / size if size else np.eye(2, dtype=M.dtype)
+
+
+def _complex(left, diagonal, right, n):
+    """(k, theta, phi) from the left, the diagonal matrix moved behind them all, and its entries."""
+    turns, d = [], np.ones(n, complex)
+    for part in (left, right):
+        for k, M in part:
+            M = d[k : k + 2, None] * M
+            s, c = abs(M[1, 0]), abs(M[1, 1])
+            a, b = _phase(M[1, 0]), _phase(M[1, 1])
+            # The phase of the first row by its larger entry.
+            e = _phase(M[0, 0]) / a if c > s else -_phase(M[0, 1]) / b
+            turns.append((k, np.arctan2(s, c), np.angle(e)))
+            d[k : k + 2] = a, b
+        if part is left:
+            d = d * diagonal
+    return turns, d
+
+
+def _real(left, diagonal, right, n):
+    """Likewise; the signs that are left over become half turns, two neighbors at a time."""
+    signs = np.ones(n)
+    turns = []
+    for part in (left, right):
+        turns += [(k, np.arctan2(M[1, 0], M[0, 0]) * signs[k] * signs[k + 1]) for k, M in part]
+        signs = np.sign(diagonal)
+    # Behind the last rotation now: back through them, R diag(a, b) = diag(a, b) R^(ab).
+    wanted = np.cumprod(signs) < 0
+    result = []
+    for k, t in reversed(turns):
+        t = t * signs[k] * signs[k + 1]
+        if wanted[k]:
+            t, wanted[k] = t + np.pi, False
+            signs[k : k + 2] *= -1
+        result.append((k, t, 0.0))
+    return result[::-1], signs
+
+
+def _phase(z):
+    """z / |z|, 1 for zero."""
+    return z / abs(z) if z else 1.0

@@ -4,6 +4,8 @@ import numpy as np
 import scipy.linalg
 
 from unitarygraph.manifolds.unitary import haar_factor
+from unitarygraph.ops.expm.skew import skew_exponential
+from unitarygraph.parametrizations.fourier_reflection import FourierReflection
 
 
 def haar(rng, n, field="complex"):
@@ -25,7 +27,7 @@ def cayley_angles(rng, count):
 
 
 def skew_of_angles(angles_of):
-    """Initialiser of skew matrices from one of angles.
+    """Initializer of skew matrices from one of angles.
 
     Real: 2 x 2 blocks [[0, s], [-s, 0]] along the diagonal, the last row of an odd n zero. Complex:
     the diagonal matrix of i s, which has eigenvalues of the same kind.
@@ -60,9 +62,38 @@ SKEW_INITIALIZERS = {
 
 
 def skew_initializer(name):
-    """Initialiser ``(rng, n, field) -> skew-Hermitian NumPy matrix`` by name; a callable is itself."""
+    """Initializer ``(rng, n, field) -> skew-Hermitian NumPy matrix`` by name; a callable is itself."""
     if callable(name):
         return name
     if name not in SKEW_INITIALIZERS:
         raise ValueError(f"init: expected one of {', '.join(SKEW_INITIALIZERS)}, got {name!r}")
     return SKEW_INITIALIZERS[name]
+
+
+def identity(rng, n, field="complex"):
+    """Return the identity (Le, Jaitly and Hinton, 2015)."""
+    return np.eye(n)
+
+
+def urnn(rng, n, field="complex"):
+    """Draw a matrix of the uRNN's form, `FourierReflection`: complex only (Wisdom et al., 2016)."""
+    return FourierReflection(n, field=field, rng=rng, dtype="float64").value()
+
+
+UNITARY_INITIALIZERS = {"haar": haar, "identity": identity, "urnn": urnn}
+
+
+def unitary_initializer(name):
+    """Initializer ``(rng, n, field) -> unitary NumPy matrix`` by name; a callable is itself.
+
+    Beside those of the table above the names of `skew_initializer`, of which it is the exponential.
+    """
+    if callable(name):
+        return name
+    if name in UNITARY_INITIALIZERS:
+        return UNITARY_INITIALIZERS[name]
+    if name not in SKEW_INITIALIZERS:
+        known = sorted({*UNITARY_INITIALIZERS, *SKEW_INITIALIZERS})
+        raise ValueError(f"init: expected one of {', '.join(known)}, got {name!r}")
+    draw = skew_initializer(name)
+    return lambda rng, n, field: skew_exponential(draw(rng, n, field))[0]

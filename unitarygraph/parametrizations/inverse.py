@@ -6,6 +6,14 @@ import scipy.linalg
 from unitarygraph.manifolds.base import gram_deviation
 
 
+def coarser_epsilon(W, dtype):
+    """The larger machine epsilon of ``dtype`` and of the array W, that of ``dtype`` for integers."""
+    epsilons = [np.finfo(dtype).eps]
+    if np.asarray(W).dtype.kind in "fc":
+        epsilons.append(np.finfo(np.asarray(W).dtype).eps)
+    return float(max(epsilons))
+
+
 def finite_matrix(who, W, shape, field):
     """W as a NumPy matrix of the shape in double precision.
 
@@ -36,12 +44,9 @@ def semi_unitary_matrix(who, W, shape, field, dtype="float64"):
     """
     given = np.asarray(W)
     W = finite_matrix(who, given, shape, field)
-    epsilons = [np.finfo(dtype).eps]
-    if given.dtype.kind in "fc":
-        epsilons.append(np.finfo(given.dtype).eps)
     wide = shape[0] < shape[1]
     deviation = gram_deviation(W.conj().T if wide else W)
-    limit = max(shape) * max(epsilons) ** 0.5
+    limit = max(shape) * coarser_epsilon(given, dtype) ** 0.5
     if not deviation <= limit:
         square = shape[0] == shape[1]
         kind = "unitary" if field == "complex" else "orthogonal"

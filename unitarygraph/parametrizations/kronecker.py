@@ -1,15 +1,15 @@
 """Kronecker products of small matrices."""
 
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 
 import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.exp import Exp
 from unitarygraph.parametrizations.inverse import square_matrix, unitary_matrix
 from unitarygraph.parametrizations.point import Point
+from unitarygraph.parametrizations.skew import Exp
 
 CONSTRAINTS = ("soft", "exp")
 
@@ -22,7 +22,7 @@ class Kronecker(Parametrization):
     skew-Hermitian matrix, `Exp`, and W unitary whatever the parameters are.
 
     Real parameters: the sum over the factors, of size p, of 2 p^2 or p^2 (complex, real), with "exp" of
-    p^2 or p(p-1)/2. `apply` costs n times the sum of the p for each row, W n^2 times (1 + 1/p + ...).
+    p^2 or p(p-1)/2. `product` costs n times the sum of the p for each row, W n^2 times (1 + 1/p + ...).
 
     Parameters
     ----------
@@ -44,6 +44,7 @@ class Kronecker(Parametrization):
     def __init__(
         self,
         n,
+        *,
         factors=2,
         constraint="soft",
         strength=1e-3,
@@ -61,18 +62,17 @@ class Kronecker(Parametrization):
         self.sizes, self.strength = sizes_of(n, factors), strength
         self.unitary = constraint == "exp"
         rng = np.random.default_rng(rng)
-        options = {"field": field, "rng": rng, "dtype": dtype}
-        make = Exp if self.unitary else lambda *args, **given: Point(*args, free=True, **given)
-        #: the parametrisations of the factors
+        options = {"init": init, "field": field, "rng": rng, "dtype": dtype}
+        make = Exp if self.unitary else partial(Point, free=True, group="orthogonal")
+        #: the parametrizations of the factors
         self.factors = [
-            make(size, init, name=f"{name}/{f}", **options) for f, size in enumerate(self.sizes)
+            make(size, name=f"{name}/{f}", **options) for f, size in enumerate(self.sizes)
         ]
-        self.params = [p for factor in self.factors for p in factor.params]
 
-    def __call__(self):
-        return reduce(self._product, [factor() for factor in self.factors])
+    def matrix(self):
+        return reduce(self._product, [factor.stored() for factor in self.factors])
 
-    def apply(self, h):
+    def product(self, h):
         # The last axis of a factor's length is multiplied and moved to the front of the others; after
         # all factors the axes are back in their order.
         matrices, n = self.matrices, self.n
@@ -83,23 +83,20 @@ class Kronecker(Parametrization):
         *batch, rows = leading
         for factor, size in zip(reversed(self.factors), reversed(self.sizes), strict=True):
             if size == n:
-                h = matrices.matmul(h, factor())
+                h = matrices.matmul(h, factor.stored())
                 continue
-            h = matrices.matmul(h.reshape((*batch, rows * (n // size), size)), factor())
+            h = matrices.matmul(h.reshape((*batch, rows * (n // size), size)), factor.stored())
             h = h.reshape((*leading, n // size, size)).swapaxes(-1, -2).reshape((*leading, n))
         return h
 
-    def free_parameters(self):
-        """Sum of the factors'."""
-        return sum(factor.free_parameters() for factor in self.factors)
-
-    def penalty(self):
+    def own_penalty(self):
         r""":math:`\mathrm{strength} \sum_f \|W_f^H W_f - I\|_F^2`, None where the factors are unitary."""
         if self.unitary:
             return None
         matmul, hconj = self.matrices.matmul, self.matrices.hconj
         deviations = [
-            matmul(hconj(W), W) - self.matrices.eye_like(W) for W in (f() for f in self.factors)
+            matmul(hconj(W), W) - self.matrices.eye_like(W)
+            for W in (f.stored() for f in self.factors)
         ]
         return np.asarray(self.strength, self.dtype) * sum(pt.square(d).sum() for d in deviations)
 

@@ -1,15 +1,14 @@
-"""Matrices near unitary ones with a triangular part that is not normal."""
+"""Matrices near unitary ones with a triangular part that is not normal, and their Schur forms."""
 
 import numpy as np
 import pytensor.tensor as pt
+import scipy.linalg
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.exp import Exp
-from unitarygraph.parametrizations.inverse import square_matrix
-from unitarygraph.parametrizations.precision import coarser_epsilon
-from unitarygraph.parametrizations.schur import complex_schur, real_schur
+from unitarygraph.parametrizations.inverse import coarser_epsilon, square_matrix
+from unitarygraph.parametrizations.skew import Exp
 from unitarygraph.stacked import functions as stacked_functions
 
 
@@ -50,6 +49,7 @@ class NonNormal(Parametrization):
     def __init__(
         self,
         n,
+        *,
         init="cayley",
         published=False,
         delta=1e-4,
@@ -62,36 +62,29 @@ class NonNormal(Parametrization):
         super().__init__(n, field, dtype)
         self.published, self.delta, self.t_decay = published, delta, t_decay
         rng = np.random.default_rng(rng)
-        self._basis = Exp(n, init, field, rng, dtype, name=f"{name}/A")
+        self._basis = Exp(n, init=init, field=field, rng=rng, dtype=dtype, name=f"{name}/A")
         moduli, angles = (n, n) if field == "complex" else (n - n // 2, n // 2)
-        theta = rng.uniform(0, 2 * np.pi, angles).astype(self.dtype)
-        self._theta = parameter(theta, name=f"{name}/theta")
-        self._gamma = parameter(np.ones(moduli, self.dtype), name=f"{name}/gamma")
-        T = np.zeros(self.matrices.storage_shape((n, n)), self.dtype)
-        self._T = parameter(T, Euclidean(field), name=f"{name}/T")
-        self.params = [*self._basis.params, self._theta, self._gamma, self._T]
+        theta, T = rng.uniform(0, 2 * np.pi, angles), np.zeros(self.matrices.storage_shape((n, n)))
+        # Of the orthogonal group is A alone.
+        self._theta = self.parameter(theta, f"{name}/theta", group="other")
+        self._gamma = self.parameter(np.ones(moduli), f"{name}/gamma", group="other")
+        self._T = self.parameter(T, f"{name}/T", Euclidean(field), group="other")
 
-    @property
-    def orthogonal_params(self):
-        """A alone."""
-        return self._basis.params
-
-    def __call__(self):
-        P = self._basis()
+    def matrix(self):
+        P = self._basis.stored()
         inner = self._diagonal() + self._triangle()
         return self.matrices.matmul(P, inner, self.matrices.hconj(P))
 
-    def free_parameters(self):
-        """Those of A, theta, gamma and the entries of T."""
+    def own_free_parameters(self):
+        """Those of theta, gamma and the entries of T."""
         triangle = (self.matrices.axes - 1) * int(self._mask().sum())
-        sizes = sum(p.get_value().size for p in (self._theta, self._gamma))
-        return self._basis.free_parameters() + sizes + triangle
+        return triangle + sum(p.type.shape[0] for p in (self._theta, self._gamma))
 
-    def penalty(self):
+    def own_penalty(self):
         r""":math:`\delta \sum_i (\gamma_i - 1)^2 + \frac12 \mathrm{t\_decay}\,\|T\|_F^2`, a scalar.
 
         The second term's gradient is the weight decay of T that the published code leaves to its
-        optimiser.
+        optimizer.
         """
         delta, decay = (np.asarray(x, self.dtype) for x in (self.delta, self.t_decay / 2))
         return delta * pt.square(self._gamma - 1).sum() + decay * pt.square(self._triangle()).sum()
@@ -148,7 +141,7 @@ class NonNormal(Parametrization):
         return mask
 
     def _triangle(self):
-        return self.matrices.scale_entries(self._T, pt.constant(self._mask()))
+        return self.matrices.scale_entries(plain(self._T), pt.constant(self._mask()))
 
     def _diagonal(self):
         """Graph of Lambda."""
@@ -169,3 +162,79 @@ class NonNormal(Parametrization):
         cos = pt.dot(pt.constant(angles), cos) + pt.constant(alone)
         sin = pt.dot(pt.constant(angles), sin)
         return diagonal * (gamma * cos) + pt.constant(turn) * (gamma * sin)
+
+
+def complex_schur(W):
+    """P unitary and S upper triangular with W = P S P^H."""
+    S, P = scipy.linalg.schur(W, output="complex")
+    return P, S
+
+
+def real_schur(W, eps):
+    """P in SO(n) and S block triangular with W = P S P^T, of 2 x 2 blocks [[a, b], [c, a]].
+
+    An odd n leaves the last entry alone. The order of the blocks matters to their form: of the planes
+    that W maps to themselves, one on which it is a multiple of a rotation is split off first, where
+    there is one; LAPACK's Schur form has another order and blocks of one real eigenvalue. One
+    eigenvalue problem for each block, one Schur form for a W that is normal to the precision ``eps``.
+    """
+    n, size = len(W), np.linalg.norm(W)
+    normal = np.linalg.norm(W @ W.T - W.T @ W) <= 10 * n * eps * size**2
+    P = _normal_basis(W, eps) if normal else np.eye(n)
+    S = P.T @ W @ P
+    for j in range(0, n - 1, 2):
+        Q = np.eye(n)
+        if not normal:
+            Q[j:, j:] = scipy.linalg.qr(_plane(S[j:, j:]))[0]
+        S, P = Q.T @ S @ Q, P @ Q
+        S[j + 2 :, j : j + 2] = 0
+        # Turned by this angle a block's diagonal entries become equal.
+        (a, b), (c, d) = S[j : j + 2, j : j + 2]
+        angle = np.arctan2(d - a, b + c) / 2 if a != d else 0.0
+        Q = np.eye(n)
+        Q[j : j + 2, j : j + 2] = _rotation(angle)
+        S, P = Q.T @ S @ Q, P @ Q
+        S[j, j] = S[j + 1, j + 1] = (S[j, j] + S[j + 1, j + 1]) / 2
+    if np.linalg.det(P) < 0:
+        P[:, -1] = -P[:, -1]
+        S[:, -1] = -S[:, -1]
+        S[-1] = -S[-1]
+    return P, S
+
+
+def _plane(W):
+    """Two real vectors whose span W maps to itself, ``(n, 2)``; a conformal one where there is."""
+    n = len(W)
+    if n == 2:
+        return np.eye(2)
+    eigenvalues, vectors = np.linalg.eig(W)
+    pairs = np.flatnonzero(eigenvalues.imag > 0)
+    if pairs.size:
+        # x + iy with x, y orthogonal and of one length has no square.
+        v = vectors[:, pairs]
+        best = v[:, np.abs((v * v).sum(axis=0)).argmin()]
+        return np.stack([best.real, best.imag], axis=1)
+    order = np.argsort(eigenvalues.real)
+    gap = np.diff(eigenvalues.real[order]).argmin()
+    return vectors[:, order[[gap, gap + 1]]].real
+
+
+def _normal_basis(W, eps):
+    """Schur vectors of a normal matrix: complex pairs, then pairs of equal real eigenvalues, the rest."""
+    S, P = scipy.linalg.schur(W, output="real")
+    first = [j for j in range(len(W) - 1) if S[j + 1, j] != 0]
+    order = [k for j in first for k in (j, j + 1)]
+    single = sorted(set(range(len(W))) - set(order), key=lambda j: S[j, j])
+    alone, limit = [], len(W) * eps**0.5 * np.abs(S).max()
+    while single:
+        j = single.pop()
+        if single and S[j, j] - S[single[-1], single[-1]] <= limit:
+            order += [j, single.pop()]
+        else:
+            alone.append(j)
+    return P[:, order + alone]
+
+
+def _rotation(angle):
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s], [s, c]])

@@ -3,12 +3,9 @@
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
-from unitarygraph.parametrizations.householder import Householder
-from unitarygraph.parametrizations.inverse import square_matrix
-from unitarygraph.parametrizations.precision import coarser_epsilon
-from unitarygraph.parametrizations.reflections import reflectors_of
+from unitarygraph.parametrizations.householder import Householder, reflectors_of
+from unitarygraph.parametrizations.inverse import coarser_epsilon, square_matrix
 
 
 class SVD(Parametrization):
@@ -19,7 +16,7 @@ class SVD(Parametrization):
     `Householder`, U with phases in the complex field: with f = n m - m(m-1)/2 there are 2 f + n
     parameters in the real field, 4 f + 2 n in the complex one.
 
-    W costs twice what `Householder`'s does and n^3 more, `apply` 4 n m for each row. `unitary` is true
+    W costs twice what `Householder`'s does and n^3 more, `product` 4 n m for each row. `unitary` is true
     for r = 0 only, where q is idle.
 
     Parameters
@@ -37,7 +34,7 @@ class SVD(Parametrization):
     """
 
     def __init__(
-        self, n, reflections=None, margin=0.01, field="complex", rng=None, dtype=None, name="W"
+        self, n, *, reflections=None, margin=0.01, field="complex", rng=None, dtype=None, name="W"
     ):
         super().__init__(n, field, dtype)
         if not 0 <= margin < 1:
@@ -45,34 +42,25 @@ class SVD(Parametrization):
         self.margin, self.unitary = margin, margin == 0
         rng = np.random.default_rng(rng)
         options = {"field": field, "rng": rng, "dtype": dtype}
-        #: the parametrisations of U and V
-        self.left = Householder(n, reflections, name=f"{name}/left", **options)
-        self.right = Householder(n, reflections, phases=False, name=f"{name}/right", **options)
-        self._q = parameter(np.zeros(n, self.dtype), name=f"{name}/q")
-        self.params = [*self.left.params, *self.right.params, self._q]
-
-    @property
-    def orthogonal_params(self):
-        """Reflectors and phases."""
-        return self.params[:-1]
+        #: the parametrizations of U and V
+        self.left = Householder(n, reflections=reflections, name=f"{name}/left", **options)
+        options |= {"reflections": reflections, "name": f"{name}/right"}
+        self.right = Householder(n, phases=False, **options)
+        self._q = self.parameter(np.zeros(n), f"{name}/q", group="other")
 
     def singular_values(self):
         """Symbolic s, ``(n,)``."""
         width = np.asarray(2 * self.margin, self.dtype)
         return 1 + width * (pt.sigmoid(self._q) - np.asarray(0.5, self.dtype))
 
-    def __call__(self):
-        return self.right.apply_hconj(
-            self.matrices.scale_columns(self.left(), self.singular_values())
+    def matrix(self):
+        return self.right.product_hconj(
+            self.matrices.scale_columns(self.left.stored(), self.singular_values())
         )
 
-    def apply(self, h):
-        h = self.matrices.scale_columns(self.left.apply(h), self.singular_values())
-        return self.right.apply_hconj(h)
-
-    def free_parameters(self):
-        """Those of U, of V, and n."""
-        return self.left.free_parameters() + self.right.free_parameters() + self.n
+    def product(self, h):
+        h = self.matrices.scale_columns(self.left.product(h), self.singular_values())
+        return self.right.product_hconj(h)
 
     def set_value(self, W):
         """Set the parameters by NumPy's singular value decomposition of W.

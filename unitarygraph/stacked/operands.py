@@ -9,8 +9,8 @@ from typing import Any
 
 import pytensor.tensor as pt
 
-from unitarygraph.core.layout import FIELDS, from_complex, is_complex, plain
-from unitarygraph.stacked.variables import ComplexVariable, mark
+from unitarygraph.core.layout import FIELDS, is_complex, plain, storage
+from unitarygraph.stacked.variables import mark
 
 
 def operands(function, field=None, **values):
@@ -32,13 +32,6 @@ def operands(function, field=None, **values):
     return field_of(function, field, values), [
         _stored(function, name, value, field, bool(complex_names)) for name, value in values.items()
     ]
-
-
-def storage(value):
-    """The stored tensor of a complex variable or NumPy complex array; all else as it is given."""
-    if is_complex(value) and not isinstance(value, ComplexVariable):
-        return pt.constant(from_complex(value))
-    return plain(value)
 
 
 def require_real(function, **values):
@@ -65,10 +58,20 @@ def result(field: str, *values: Any) -> Any:
     return values if len(values) > 1 else values[0]
 
 
+def stored(x):
+    """The stored tensor of a complex variable, a NumPy complex array or number, or a plain tensor."""
+    return pt.as_tensor_variable(storage(x))
+
+
+def result_like(value, *given):
+    """A stacked result for its user: complex where one of the arguments given is, else plain."""
+    return mark(value) if any(map(is_complex, given)) else plain(value)
+
+
 def _stored(function, name, value, field, among_complex):
+    tensor = stored(value)
     if is_complex(value):
-        return storage(value)
-    tensor = pt.as_tensor_variable(value)
+        return tensor
     if field is None and among_complex:
         _refuse_ambiguous(function, name, tensor)
         return pt.stack([tensor, pt.zeros_like(tensor)], axis=0)

@@ -30,7 +30,6 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import _vectorize_node
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_useless
-from pytensor.tensor.sharedvar import TensorSharedVariable
 from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import (
@@ -40,7 +39,6 @@ from unitarygraph.core.layout import (
     from_planes,
     plane,
     plane_axis,
-    to_complex,
 )
 from unitarygraph.core.matrix_op import from_shapes
 from unitarygraph.stacked.arithmetic import (
@@ -407,12 +405,3 @@ REFUSED = {
 }
 for _name, _instead in REFUSED.items():
     setattr(ComplexVariable, _name, _refused(_name, _instead))
-
-
-class ComplexSharedVariable(ComplexVariable, TensorSharedVariable):
-    """A complex variable with a value: ``.value`` is complex, ``get_value()`` the stacked storage."""
-
-    @property
-    def value(self) -> np.ndarray:
-        """Current value, a NumPy complex array."""
-        return to_complex(np.asarray(self.get_value()))

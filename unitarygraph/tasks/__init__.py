@@ -8,10 +8,9 @@ called ``module:Class``, or by the name that its package gives it in the entry-p
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
-from unitarygraph import entry_points
+from unitarygraph.registry import Registry
 from unitarygraph.tasks.adding import Adding
 from unitarygraph.tasks.base import Task
 from unitarygraph.tasks.copying import Copying
@@ -24,28 +23,28 @@ TASKS: dict[str, type[Task]] = {
     "copying": Copying,
     "digits": Digits,
 }
+_REGISTRY = Registry(
+    "task", Task, {name: f"{task.__module__}:{task.__name__}" for name, task in TASKS.items()}
+)
 
 
 def names() -> list[str]:
     """Return the names of all tasks, built in and brought by other packages, sorted."""
-    return sorted({*TASKS, *entry_points.names("task")})
+    return _REGISTRY.names()
 
 
 def lookup(name: str) -> type[Task]:
     """Return the class of the task called `name`, which may be ``module:Class``.
 
-    Raises ValueError for an unknown name, listing the names, and for one of ours that an entry
-    point claims too; ImportError where a class elsewhere cannot be loaded or is no task.
+    Raises as :meth:`unitarygraph.registry.Registry.lookup`.
     """
-    if name not in TASKS:
-        return entry_points.lookup("task", name, Task, names())
-    entry_points.check_built_in("task", name)
-    return TASKS[name]
+    found: type[Task] = _REGISTRY.lookup(name)
+    return found
 
 
 def options_of(name: str) -> dict[str, Any]:
     """Return the options of a task and their defaults."""
-    return {field.name: field.default for field in dataclasses.fields(lookup(name))}
+    return _REGISTRY.options_of(name)
 
 
 def build(name: str, **options: Any) -> Task:
@@ -54,4 +53,5 @@ def build(name: str, **options: Any) -> Task:
     Raises ValueError for an unknown name and for an option out of range, TypeError for an
     option that the task does not have.
     """
-    return lookup(name)(**options)
+    built: Task = _REGISTRY.build(name, **options)
+    return built

@@ -11,6 +11,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph import updates
 from unitarygraph.models.base import Model
+from unitarygraph.parameter import group_of
 from unitarygraph.training.rules import GROUPS, Rule
 
 
@@ -19,21 +20,16 @@ def training_updates(
 ) -> dict[SharedVariable, TensorVariable]:
     """Return the updates of one training step.
 
-    `rules` has one for each of :data:`~unitarygraph.training.rules.GROUPS`: ``orthogonal`` for
-    ``model.orthogonal_params``, ``phase`` for ``model.phase_params``, ``other`` for the rest.
-    Gradients are first scaled down together to the norm `clip`, if it is given.
+    `rules` has one for each of :data:`~unitarygraph.training.rules.GROUPS`, of which each parameter
+    knows its own. Gradients are first scaled down together to the norm `clip`, if it is given.
     """
     gradients: list[Any] = list(pytensor.grad(loss, model.params))  # type: ignore[arg-type]
     if clip is not None:
         gradients = updates.total_norm_constraint(gradients, clip)
-    group_of = {p.name: "orthogonal" for p in model.orthogonal_params}
-    group_of |= {p.name: "phase" for p in model.phase_params}
     merged: dict[SharedVariable, TensorVariable] = {}
     for name in GROUPS:
         group = [
-            (g, p)
-            for g, p in zip(gradients, model.params, strict=True)
-            if group_of.get(p.name, "other") == name
+            (g, p) for g, p in zip(gradients, model.params, strict=True) if group_of(p) == name
         ]
         if group:
             merged |= rules[name](*map(list, zip(*group, strict=True)))

@@ -43,7 +43,7 @@ class Program:
         )
         self.names: list[str] = []
         self.shared: dict[str, SharedVariable] = {}
-        self._remember([*self.model.params, *self.model.statistics])
+        self._remember([*self.model.params, *self.model.buffers])
         self._step: Function | None = None
         self._after_step: Function | None = None
         self._evaluations: dict[int, Function] = {}
@@ -217,7 +217,7 @@ def restore_model(model: Model, values: Mapping[str, Value]) -> None:
 
     Raises ValueError where one is missing, or has another shape or dtype.
     """
-    for variable in (*model.params, *model.statistics):
+    for variable in (*model.params, *model.buffers):
         if variable.name not in values:
             raise ValueError(f"state: expected a variable {variable.name!r}, got {sorted(values)}")
         variable.set_value(_checked(variable, values[variable.name]))

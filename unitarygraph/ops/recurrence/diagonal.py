@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
 
-from unitarygraph.core.layout import is_complex
+from unitarygraph.core.layout import is_complex, storage
 from unitarygraph.core.tangents import (
     empty_constant,
     fresh,
@@ -17,7 +17,7 @@ from unitarygraph.core.tangents import (
 from unitarygraph.ops.recurrence.base import StepsOp
 from unitarygraph.ops.recurrence.diagonal_overlap import DiagonalOverlap, states_before
 from unitarygraph.stacked.functions import conj, mul
-from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.operands import require_real
 from unitarygraph.stacked.variables import mark
 
 

@@ -4,14 +4,14 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type, pushforward
 from pytensor.graph.basic import Apply
 
-from unitarygraph.core.layout import is_complex, plain
+from unitarygraph.core.layout import is_complex, plain, storage
 from unitarygraph.core.tangents import empty_constant, in_dtype_of, is_connected, on_views
 from unitarygraph.ops.activations import RECURRENT
 from unitarygraph.ops.recurrence.array import forward
 from unitarygraph.ops.recurrence.base import MatrixStepsOp
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
 from unitarygraph.ops.recurrence.scan import recurrence_scan
-from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.operands import require_real
 from unitarygraph.stacked.variables import mark
 
 NAMES = ("drive", "W", "h0", "bias", "mask")

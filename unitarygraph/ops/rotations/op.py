@@ -4,13 +4,13 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import pullback, pushforward
 
-from unitarygraph.core.layout import is_complex
+from unitarygraph.core.layout import is_complex, storage
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import in_dtype_of, is_connected, on_views
 from unitarygraph.ops.rotations.array import rotations_array, rotations_grad_array
 from unitarygraph.ops.rotations.graph import rotations_grad_graph, rotations_graph
 from unitarygraph.ops.rotations.reference import rotate, rotate_back
-from unitarygraph.stacked.operands import require_real, storage
+from unitarygraph.stacked.operands import require_real
 from unitarygraph.stacked.variables import mark
 
 STYLES = ("tunable", "fft")

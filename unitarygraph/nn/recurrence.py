@@ -4,41 +4,47 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.ops.recurrence import recurrence
+from unitarygraph.stacked.operands import result_like, stored
 
 #: features from which on a product with half of it thrown away costs more than a copy of its result
 WIDE = 32
 
 
-def drive_of(x, kernel):
-    """Input to all steps, x V: ``(T, B, m)`` and a real kernel ``(m, n)`` give ``(T, B, n)``.
+def drive_of(x, weight):
+    """Input to all steps, x V: ``(T, B, m)`` and a real weight V ``(m, n)`` give ``(T, B, n)``.
 
-    A stacked kernel ``(2, m, n)`` gives the stacked ``(T, 2, B, n)`` of a real x, or of a stacked
-    x ``(T, 2, B, m)``. Integers x ``(T, B)`` stand for one-hot rows: row x of V is read.
+    A stacked weight ``(2, m, n)`` gives the stacked ``(T, 2, B, n)`` of a real x, or of a stacked
+    x ``(T, 2, B, m)``. Integers x ``(T, B)`` stand for one-hot rows: row x of V is read. A complex
+    variable among the arguments gives a complex variable.
 
     Raises ValueError for an x of another rank, TypeError for one of another dtype than V's.
     """
-    check_inputs(x, kernel.type.ndim == 3, kernel.type.dtype)
+    return result_like(_drive(stored(x), stored(weight)), x, weight)
+
+
+def _drive(x, weight):
+    check_inputs(x, weight.type.ndim == 3, weight.type.dtype)
     if is_index(x):
-        return kernel[x] if kernel.type.ndim == 2 else kernel[:, x].transpose(1, 0, 2, 3)
-    if kernel.type.ndim == 2:
-        return pt.tensordot(x, kernel, axes=[[2], [0]])
+        return weight[x] if weight.type.ndim == 2 else weight[:, x].transpose(1, 0, 2, 3)
+    if weight.type.ndim == 2:
+        return pt.tensordot(x, weight, axes=[[2], [0]])
     if x.type.ndim == 4:
         # [x_re, x_im] [[V_re, V_im], [-V_im, V_re]] in one product, planes side by side.
         T, _, B, m = (x.shape[i] if s is None else s for i, s in enumerate(x.type.shape))
-        n = kernel.shape[2] if kernel.type.shape[2] is None else kernel.type.shape[2]
+        n = weight.shape[2] if weight.type.shape[2] is None else weight.type.shape[2]
         rows = pt.reshape(x.transpose(0, 2, 1, 3), (T, B, 2 * m))
-        upper = pt.concatenate([kernel[0], kernel[1]], axis=1)
-        lower = pt.concatenate([-kernel[1], kernel[0]], axis=1)
+        upper = pt.concatenate([weight[0], weight[1]], axis=1)
+        lower = pt.concatenate([-weight[1], weight[0]], axis=1)
         both = pt.tensordot(rows, pt.concatenate([upper, lower]), axes=[[2], [0]])
         return pt.reshape(both, (T, B, 2, n)).transpose(0, 2, 1, 3)
-    if (kernel.type.shape[1] or 0) > WIDE:
-        return pt.stack([pt.tensordot(x, kernel[k], axes=[[2], [0]]) for k in (0, 1)], axis=1)
+    if (weight.type.shape[1] or 0) > WIDE:
+        return pt.stack([pt.tensordot(x, weight[k], axes=[[2], [0]]) for k in (0, 1)], axis=1)
     # [[x, 0], [0, x]] [V_re; V_im] writes both planes in one product; to stack two results would
     # copy them, arrays of all steps. It has zeros to multiply, and so pays for narrow x.
     T, B, m = (x.shape[i] if size is None else size for i, size in enumerate(x.type.shape))
     planes = np.eye(2, dtype=x.type.dtype)[:, None, :, None]
     doubled = pt.reshape(x[:, None, :, None, :] * planes, (T, 2, B, 2 * m))
-    return pt.tensordot(doubled, stacked_rows(kernel), axes=[[3], [0]])
+    return pt.tensordot(doubled, stacked_rows(weight), axes=[[3], [0]])
 
 
 def is_index(x):
@@ -65,34 +71,36 @@ def stacked_rows(a):
     return pt.reshape(a, (2 * m, n))
 
 
-def recurrent(x, kernel, W, h0=None, bias=None, activation="modrelu", mask=None):
+def recurrent(x, V, W, h0=None, bias=None, activation="modrelu", mask=None):
     r"""States of :math:`h_t = f(h_{t-1} W + x_t V)`: ``(T, B, m) -> (T, B, n)`` or ``(T, 2, B, n)``.
 
     Parameters
     ----------
     x : inputs ``(T, B, m)``, or integers ``(T, B)`` from 0 to m - 1 for one-hot rows, so that x_t V is
         the row x_t of V
-    kernel : V, ``(2, m, n)`` complex or ``(m, n)`` real
+    V : input weight, ``(2, m, n)`` complex or ``(m, n)`` real
     W : recurrent matrix ``(2, n, n)`` or ``(n, n)``
     h0 : one initial state for all samples, ``(2, n)`` or ``(n,)``, or one for each, ``(2, B, n)`` or
         ``(B, n)``; by default zero
     bias : of modReLU, ``(n,)``, by default zero
     activation, mask : as in `unitarygraph.recurrence`
 
+    Complex variables among x, V, W and h0 give complex states.
+
     Raises ValueError for an x or h0 of another rank, TypeError for one of another dtype, and as
     `unitarygraph.recurrence`.
     """
-    kernel = pt.as_tensor_variable(kernel)
-    if kernel.type.ndim not in (2, 3):
-        raise ValueError(f"kernel must be (2, m, n) or, real, (m, n), got {kernel.type.shape}")
-    x = pt.as_tensor_variable(x)
-    drive = drive_of(x, kernel)
-    complex_state = kernel.type.ndim == 3
-    n = kernel.shape[-1] if kernel.type.shape[-1] is None else kernel.type.shape[-1]
-    start = first_state(x, n, complex_state, h0, drive.type.dtype)
+    plain_V, plain_x = stored(V), stored(x)
+    if plain_V.type.ndim not in (2, 3):
+        raise ValueError(f"V must be (2, m, n) or, real, (m, n), got {plain_V.type.shape}")
+    drive = _drive(plain_x, plain_V)
+    n = plain_V.shape[-1] if plain_V.type.shape[-1] is None else plain_V.type.shape[-1]
+    start = first_state(plain_x, n, plain_V.type.ndim == 3, h0, drive.type.dtype)
     if bias is None and activation == "modrelu":
         bias = pt.zeros((n,), dtype=drive.type.dtype)
-    return recurrence(drive, W, start, bias, activation=activation, mask=mask)
+    states = recurrence(drive, stored(W), start, bias, activation=activation, mask=mask)
+    given = [a for a in (x, V, W, h0) if a is not None]
+    return result_like(states, *given)
 
 
 def first_state(x, n, complex_state, h0=None, dtype=None):
@@ -107,7 +115,7 @@ def first_state(x, n, complex_state, h0=None, dtype=None):
     shape = (2, batch, n) if complex_state else (batch, n)
     if h0 is None:
         return pt.zeros(shape, dtype=dtype or x.type.dtype)
-    h0 = pt.as_tensor_variable(h0)
+    h0 = stored(h0)
     if h0.type.ndim == len(shape):
         return h0
     if h0.type.ndim != len(shape) - 1:
@@ -119,9 +127,10 @@ def first_state(x, n, complex_state, h0=None, dtype=None):
 def readout(states, weight, bias):
     r"""Real outputs of all steps, [Re h; Im h] U + c or h U + c: ``(T, B, output_size)``.
 
-    ``states`` as `recurrent` returns them; weight ``(2n, k)`` for complex states, ``(n, k)`` for real
-    ones; bias ``(k,)``. Source: Arjovsky, Shah and Bengio (2016), section 4.
+    ``states`` as `recurrent` returns them, complex or stacked; weight ``(2n, k)`` for complex states,
+    ``(n, k)`` for real ones; bias ``(k,)``. Source: Arjovsky, Shah and Bengio (2016), section 4.
     """
+    states = stored(states)
     if states.type.ndim == 3:
         return pt.tensordot(states, weight, axes=[[2], [0]]) + bias
     if (weight.type.shape[1] or 0) > WIDE:

@@ -1,13 +1,15 @@
-"""Dropout."""
+"""Functions of activations without parameters: dropout, GELU."""
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.random.variable import RandomGeneratorSharedVariable
 
+from unitarygraph.core.layout import is_complex
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.operands import result_like, stored
 
 
-def dropout(x, rate, rng, field="real", per_sequence=False):
+def dropout(x, rate, rng, field=None, per_sequence=False):
     r"""Each unit set to 0 with probability ``rate``, the others divided by 1 - rate.
 
     .. math:: y = x \circ k / (1 - p), \quad k \sim \mathrm{Bernoulli}(1 - p)
@@ -22,7 +24,7 @@ def dropout(x, rate, rng, field="real", per_sequence=False):
     rate : p, in [0, 1); at 0 the result is x itself and there are no updates
     rng : shared generator, ``pytensor.shared(np.random.default_rng(seed), name="dropout")``; each
         call in one graph needs one of its own, with a name of its own for checkpoints
-    field : "real" or "complex"
+    field : of a plain x, "real" (the default) or "complex"; a complex variable has its own
     per_sequence : whether k is drawn once for all of the first axis, which is time then (Gal and
         Ghahramani, 2016)
 
@@ -51,6 +53,10 @@ def dropout(x, rate, rng, field="real", per_sequence=False):
             "dropout: rng must be a shared generator, pytensor.shared(np.random.default_rng(seed), "
             f"name=...), got {rng!r}"
         )
+    if field == "real" and is_complex(x):
+        raise ValueError(f"dropout: x is complex, got field='real' and x {x}")
+    field = field or ("complex" if is_complex(x) else "real")
+    given, x = x, stored(x)
     axes = algebra(field).axes + per_sequence
     if x.type.ndim < axes:
         raise ValueError(
@@ -58,7 +64,7 @@ def dropout(x, rate, rng, field="real", per_sequence=False):
             f"{per_sequence}), got shape {x.type.shape}"
         )
     if rate == 0:
-        return x, {}
+        return given, {}
     size = [x.shape[i] if n is None else n for i, n in enumerate(x.type.shape)]
     if field == "complex":
         size[-3] = 1
@@ -67,4 +73,13 @@ def dropout(x, rate, rng, field="real", per_sequence=False):
     after, draw = rng.uniform(size=tuple(size))
     one_kept = np.asarray(1 / (1 - rate), x.type.dtype)
     mask = pt.switch(draw < rate, np.zeros((), x.type.dtype), one_kept)
-    return x * mask, {rng: after}
+    return result_like(x * mask, given), {rng: after}
+
+
+def gelu(x):
+    r"""Elementwise :math:`x\,\Phi(x)`, Phi the normal distribution function: shape and dtype of x.
+
+    Source: Hendrycks and Gimpel (2016), "Gaussian error linear units".
+    """
+    half, root = (np.asarray(c, x.type.dtype) for c in (0.5, np.sqrt(0.5)))
+    return x * (half * pt.erfc(-root * x))
