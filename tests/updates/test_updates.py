@@ -11,19 +11,8 @@ from unitarygraph import stacked, updates
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
 from unitarygraph.parameter import parameter
 
-RULES = {
-    "sgd": updates.sgd,
-    "momentum": updates.momentum,
-    "nesterov_momentum": updates.nesterov_momentum,
-    "rmsprop": updates.rmsprop,
-    "adagrad": updates.adagrad,
-    "adadelta": updates.adadelta,
-    "adam": updates.adam,
-    "amsgrad": updates.amsgrad,
-    "adamw": updates.adamw,
-    "adamax": updates.adamax,
-    "lion": updates.lion,
-}
+#: those that serve points of all manifolds
+RULES = {name: rule for name, rule in updates.RULES.items() if not hasattr(rule, "manifolds")}
 RATE, STEPS = 0.05, 5
 rules = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 

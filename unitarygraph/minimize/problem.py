@@ -8,7 +8,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import gradients
+from unitarygraph.updates.base import gradients
 
 Arrays = list[np.ndarray]
 #: retractions of order 2, the first that a manifold has is taken
