@@ -1,5 +1,7 @@
 """Parameters that are complex variables: every rule takes the steps that it takes on their storage."""
 
+from functools import partial
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -135,6 +137,9 @@ AROUND = {
         ),
         p,
         RATE,
+    ),
+    "by_group": lambda p: updates.by_group(
+        loss_of(p), [p], {"other": partial(updates.rmsprop, learning_rate=RATE)}, clip=0.1
     ),
 }
 

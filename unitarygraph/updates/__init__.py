@@ -24,6 +24,7 @@ from unitarygraph.updates.around import (
     row_norm_constraint,
     total_norm_constraint,
 )
+from unitarygraph.updates.groups import by_group
 from unitarygraph.updates.landing import landing
 from unitarygraph.updates.moments import adam, adamax, adamw, amsgrad
 from unitarygraph.updates.muon import muon, stiefel_muon
@@ -72,6 +73,7 @@ __all__ = [
     "adamw",
     "amsgrad",
     "augmented",
+    "by_group",
     "clip",
     "decoupled_decay",
     "freeze",
