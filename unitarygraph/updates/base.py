@@ -121,12 +121,7 @@ class Step:
         return tangent
 
     def retr(self, u, retraction):
-        """Point reached along u by a retraction: a name, a function, or None, the manifold's own.
-
-        "qr", the rules' default, is the manifold's own where it has none of that name.
-        """
-        if retraction == "qr" and "qr" not in self.manifold.retractions:
-            retraction = None
+        """Point reached along u by a retraction: a name, a function, or None, the manifold's own."""
         return self.manifold.retr(self.x, u, kind=retraction)
 
 
