@@ -1,4 +1,4 @@
-"""Minimisers against closed forms, their orders of convergence, and the ways in which they end."""
+"""Minimizers against closed forms, their orders of convergence, and the ways in which they end."""
 
 from itertools import pairwise
 
@@ -8,9 +8,14 @@ import pytensor.tensor as pt
 import pytest
 import scipy.linalg
 from numpy.testing import assert_allclose
+from oracles import complex_normal
+from pytensor.tensor.sharedvar import TensorSharedVariable
+from pytensor.tensor.type import TensorType
 from scipy.optimize import OptimizeResult
 
+import unitarygraph as ug
 from unitarygraph import stacked
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import (
     Euclidean,
     Grassmann,
@@ -21,9 +26,10 @@ from unitarygraph.manifolds import (
     Unitary,
 )
 from unitarygraph.minimize import minimize
-from unitarygraph.minimize.minimize import METHODS
+from unitarygraph.minimize.driver import METHODS
 from unitarygraph.minimize.problem import second_order
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.variables import ComplexSharedVariable
 
 methods = pytest.mark.parametrize("method", METHODS)
 FAST = {"mode": "FAST_COMPILE"}
@@ -281,3 +287,50 @@ def test_a_hessian_that_is_not_finite_is_told():
     assert result.status == 3
     assert "Hessian" in result.message
     assert np.all(np.isfinite(p.get_value()))
+
+
+def shared(value, manifold, is_complex, name):
+    kind = TensorType(value.dtype.name, shape=value.shape)
+    make = ComplexSharedVariable if is_complex else TensorSharedVariable
+    p = make(type=kind, value=value, strict=False, name=name)
+    p.tag.manifold = manifold
+    return p
+
+
+@methods
+def test_complex_parameters_are_minimized_as_their_storage(method, rng):
+    """A complex W and V, a real b and a complex input, against the same stacked: bit for bit."""
+    a, c = (complex_normal(rng, 7, 4) for _ in range(2))
+    found = []
+    for is_complex in (True, False):
+        W = shared(Unitary().random_point(4, 0, "float64"), Unitary(), is_complex, "W")
+        V = shared(np.ones((2, 4)), Euclidean("complex"), is_complex, "V")
+        b = parameter(np.zeros(4), name="b")
+        if is_complex:
+            A = ug.matrix("A", shape=(7, 4), dtype="float64")
+            x, data = (A @ W).stacked - stacked.from_complex(c), a
+        else:
+            A = pt.tensor("A", dtype="float64", shape=(2, 7, 4))
+            x, data = stacked.matmul(A, W) - stacked.from_complex(c), stacked.from_complex(a)
+        square = pt.square(plain(V) - 2).sum() + pt.square(b - 1).sum()
+        seen = []
+        result = minimize(
+            pt.square(x).sum() + square,
+            [W, V, b],
+            method,
+            inputs={A: data},
+            callback=seen.append,
+            **FAST,
+        )
+        assert result.success
+        found.append((W, V, b, result, seen))
+    (*ours, result, seen), (*theirs, expected, _) = found
+    assert (result.fun, result.nit, result.nfev) == (expected.fun, expected.nit, expected.nfev)
+    for p, q, value, jac in zip(ours, theirs, result.x, result.jac, strict=True):
+        assert np.array_equal(p.get_value(), q.get_value())
+        assert np.array_equal(value, p.value)
+        assert value.dtype == jac.dtype == ("float64" if p is ours[2] else "complex128")
+        assert jac.shape == value.shape
+    assert np.array_equal(seen[-1].x[0], ours[0].value)
+    solution = scipy.linalg.polar(a.conj().T @ c)[0]
+    assert_allclose(result.x[0], solution, atol=1e-6)

@@ -14,9 +14,7 @@ import unitarygraph as ug
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parametrizations import DynamicTrivialization, Exp
 from unitarygraph.stacked.algebra import algebra
-from unitarygraph.updates.adam import adam
-from unitarygraph.updates.rmsprop import rmsprop
-from unitarygraph.updates.sgd import sgd
+from unitarygraph.updates import adam, rmsprop, sgd
 
 RATE, N = 0.1, 4
 fields = pytest.mark.parametrize("field", ["complex", "real"])

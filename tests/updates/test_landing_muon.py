@@ -11,12 +11,8 @@ from numpy.testing import assert_allclose
 from unitarygraph.manifolds import Euclidean, GeneralizedStiefel, Sphere, Stiefel, Unitary
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
-from unitarygraph.updates.landing import landing
-from unitarygraph.updates.momentum import momentum
-from unitarygraph.updates.muon import COEFFICIENTS, muon, orthogonalised
-from unitarygraph.updates.project_after import project_after
-from unitarygraph.updates.sgd import sgd
-from unitarygraph.updates.stiefel_muon import stiefel_muon
+from unitarygraph.updates import landing, momentum, project_after, sgd, stiefel_muon
+from unitarygraph.updates.muon import COEFFICIENTS, muon, orthogonalized
 
 RATE = 0.1
 FIELDS = ("complex", "real")
@@ -175,9 +171,9 @@ def orth_reference(g, steps=5):
 
 @fields
 @pytest.mark.parametrize("shape", [(4, 4), (5, 2), (2, 5)])
-def test_orthogonalised_acts_on_singular_values(field, shape):
+def test_orthogonalized_acts_on_singular_values(field, shape):
     matrices, g = algebra(field), gaussian(field, shape, 0)
-    graph = orthogonalised(matrices, pt.as_tensor(g))
+    graph = orthogonalized(matrices, pt.as_tensor(g))
     value = matrices.to_numpy(pytensor.function([], graph, mode="FAST_COMPILE")())
     assert_allclose(value, orth_reference(matrices.to_numpy(g)), atol=1e-12)
     assert np.all(np.abs(np.linalg.svd(value, compute_uv=False) - 0.9) < 0.33)

@@ -13,9 +13,8 @@ from unitarygraph.manifolds import Sphere, Stiefel, Unitary
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.ops import HConj, MatMul
+from unitarygraph.updates import rmsprop, sgd
 from unitarygraph.updates.projunn import low_rank_step, projunn
-from unitarygraph.updates.rmsprop import rmsprop
-from unitarygraph.updates.sgd import sgd
 
 FIELDS = ("complex", "real")
 fields = pytest.mark.parametrize("field", FIELDS)

@@ -9,32 +9,8 @@ from unitarygraph import updates
 from unitarygraph.manifolds import Manifold, Oblique, Sphere, Stiefel, Unitary
 from unitarygraph.parameter import parameter
 
-RULES = {
-    "sgd": updates.sgd,
-    "momentum": updates.momentum,
-    "nesterov_momentum": updates.nesterov_momentum,
-    "rmsprop": updates.rmsprop,
-    "adagrad": updates.adagrad,
-    "adadelta": updates.adadelta,
-    "adam": updates.adam,
-    "amsgrad": updates.amsgrad,
-    "adamw": updates.adamw,
-    "adamax": updates.adamax,
-    "lion": updates.lion,
-    "sgd_g": updates.sgd_g,
-    "adam_g": updates.adam_g,
-    "natural_gradient": updates.natural_gradient,
-    "projunn": updates.projunn,
-    "stiefel_muon": updates.stiefel_muon,
-}
-#: where a rule lives, if not everywhere
-HOMES = {
-    "sgd_g": (Sphere, Oblique),
-    "adam_g": (Sphere, Oblique),
-    "natural_gradient": (Unitary,),
-    "projunn": (Unitary,),
-    "stiefel_muon": (Unitary, Stiefel),
-}
+#: `landing` is near its manifold between steps, not on it
+RULES = {name: rule for name, rule in updates.RULES.items() if name != "landing"}
 #: they approximate the gradient or make any step as long: a normal one moves the point
 MOVED_BY_NORMALS = ("projunn", "stiefel_muon")
 #: manifold, shape, dtype
@@ -49,7 +25,7 @@ CASES = [
     (rule, point)
     for rule in RULES
     for point, (manifold, *_) in POINTS.items()
-    if isinstance(manifold, HOMES.get(rule, Manifold))
+    if isinstance(manifold, getattr(RULES[rule], "manifolds", Manifold))
 ]
 cases = pytest.mark.parametrize(("rule", "point"), CASES)
 RETRACTIONS = ("qr", "polar", "cayley", "exp")

@@ -71,11 +71,11 @@ def test_schedules_are_those_of_torch():
             lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [3, 8], 0.2),
         ]
     ):
-        optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
-        schedule, rates = make(optimiser), []
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+        schedule, rates = make(optimizer), []
         for _ in range(20):
-            rates.append(optimiser.param_groups[0]["lr"])
-            optimiser.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
             schedule.step()
         assert_allclose(values[:, k], rates, rtol=1e-10)
 

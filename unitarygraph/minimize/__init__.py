@@ -1,5 +1,5 @@
-"""Full-batch minimisers of a loss over parameters of manifolds and of flat space."""
+"""Full-batch minimizers of a loss over parameters of manifolds and of flat space."""
 
-from unitarygraph.minimize.minimize import minimize
+from unitarygraph.minimize.driver import minimize
 
 __all__ = ["minimize"]

@@ -7,8 +7,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.core.layout import is_complex, plain, storage, to_complex
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import gradients
+from unitarygraph.updates.base import gradients
 
 Arrays = list[np.ndarray]
 #: retractions of order 2, the first that a manifold has is taken
@@ -30,19 +31,21 @@ class Point(NamedTuple):
 
 
 class Problem:
-    """The functions that minimisers call, each compiled when first needed, once.
+    """The functions that minimizers call, each compiled when first needed, once.
 
     Points and tangents are lists of NumPy arrays, one a parameter; the metric is the sum of those of
-    the parameters' manifolds. ``evaluations`` counts losses, gradients and Hessian products.
+    the parameters' manifolds. All of them are stacked, of complex parameters too (`as_given`).
+    ``evaluations`` counts losses, gradients and Hessian products.
     """
 
     def __init__(self, loss, params, inputs=None, mode=None):
         pairs = gradients(loss, params)
         inputs = dict(inputs or {})
         self.loss, self.params = loss, [p for p, _ in pairs]
-        self.egrads = [g for _, g in pairs]
+        self.stored, self.egrads = [plain(p) for p, _ in pairs], [g for _, g in pairs]
         self.manifolds = [manifold_of(p) for p in self.params]
-        self.inputs, self.values, self.mode = list(inputs), list(inputs.values()), mode
+        self.inputs, self.mode = list(inputs), mode
+        self.values = [storage(value) for value in inputs.values()]
         self.evaluations = {"loss": 0, "gradient": 0, "hessian": 0}
         self.x, self.y, self.u, self.v = (
             [p.type(f"{name}_{i}") for i, p in enumerate(self.params)] for name in "xyuv"
@@ -62,6 +65,11 @@ class Problem:
             except ValueError as error:
                 raise ValueError(f"minimize: the value of {p} was refused. {error}") from None
         return x
+
+    def as_given(self, values):
+        """Points or tangents as users have them: NumPy complex arrays for complex parameters."""
+        pairs = zip(self.params, values, strict=True)
+        return [to_complex(value) if is_complex(p) else value for p, value in pairs]
 
     def at(self, x):
         """Loss and Riemannian gradient at x, a `Point`."""
@@ -113,8 +121,8 @@ class Problem:
 
     @cached_property
     def _gradient(self):
-        grads = self._each("egrad2rgrad", self.params, self.egrads)
-        square = self._metric(self.params, grads, grads)
+        grads = self._each("egrad2rgrad", self.stored, self.egrads)
+        square = self._metric(self.stored, grads, grads)
         return self._compile([*self.x, *self.inputs], [self.loss, square, *grads])
 
     @cached_property
@@ -123,7 +131,7 @@ class Problem:
         ehess = pytensor.grad(
             slope, self.params, disconnected_inputs="ignore", consider_constant=self.u
         )
-        hess = self._each("ehess2rhess", self.params, self.egrads, ehess, self.u)
+        hess = self._each("ehess2rhess", self.stored, self.egrads, ehess, self.u)
         return self._compile([*self.x, *self.u, *self.inputs], hess)
 
     @cached_property

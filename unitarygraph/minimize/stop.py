@@ -1,4 +1,4 @@
-"""How a minimisation ends."""
+"""How a minimization ends."""
 
 from typing import NamedTuple
 

@@ -14,7 +14,7 @@ KAPPA = 0.1
 def trust_regions(problem, here):
     r"""Points of the trust-region method, a generator that returns why it ended.
 
-    Each iteration minimises :math:`m(u) = \langle g, u\rangle + \frac12 \langle u, H u\rangle` over
+    Each iteration minimizes :math:`m(u) = \langle g, u\rangle + \frac12 \langle u, H u\rangle` over
     :math:`|u| \le \Delta` by truncated conjugate gradients and compares the fall of the loss with that
     of the model; both are raised by the rounding of the loss, below which their ratio says nothing.
     Near a minimum with a positive definite Hessian the convergence is quadratic. Source: Absil, Baker,
@@ -48,7 +48,7 @@ def trust_regions(problem, here):
 
 
 def truncated_cg(problem, here, radius):
-    """Steihaug's minimisation of the model: step, fall of the model, whether it is at the edge.
+    """Steihaug's minimization of the model: step, fall of the model, whether it is at the edge.
 
     It ends at the edge, on a direction of negative curvature or with a residual of
     ``|g| min(0.1, |g|)``.

@@ -15,30 +15,56 @@ may be `schedules`:
 """
 
 from unitarygraph.updates import schedules
-from unitarygraph.updates.adadelta import adadelta
-from unitarygraph.updates.adagrad import adagrad
-from unitarygraph.updates.adam import adam
-from unitarygraph.updates.adam_g import adam_g
-from unitarygraph.updates.adamax import adamax
-from unitarygraph.updates.adamw import adamw
-from unitarygraph.updates.amsgrad import amsgrad
-from unitarygraph.updates.clipping import clip, row_norm_constraint, total_norm_constraint
-from unitarygraph.updates.decay import decoupled_decay, l2_decay
+from unitarygraph.updates.around import (
+    clip,
+    decoupled_decay,
+    freeze,
+    l2_decay,
+    project_after,
+    row_norm_constraint,
+    total_norm_constraint,
+)
+from unitarygraph.updates.groups import by_group
 from unitarygraph.updates.landing import landing
-from unitarygraph.updates.lion import lion
-from unitarygraph.updates.masks import freeze
-from unitarygraph.updates.momentum import momentum
-from unitarygraph.updates.muon import muon
+from unitarygraph.updates.moments import adam, adamax, adamw, amsgrad
+from unitarygraph.updates.muon import muon, stiefel_muon
 from unitarygraph.updates.natural_gradient import augmented, natural_gradient
-from unitarygraph.updates.nesterov import nesterov_momentum
-from unitarygraph.updates.project_after import project_after
 from unitarygraph.updates.projunn import projunn
-from unitarygraph.updates.rmsprop import rmsprop
-from unitarygraph.updates.sgd import sgd
-from unitarygraph.updates.sgd_g import sgd_g
-from unitarygraph.updates.stiefel_muon import stiefel_muon
+from unitarygraph.updates.standard import (
+    adadelta,
+    adagrad,
+    lion,
+    momentum,
+    nesterov_momentum,
+    rmsprop,
+    sgd,
+)
+from unitarygraph.updates.unit_vectors import adam_g, sgd_g
+
+#: name -> rule; ``rule.manifolds`` and ``rule.companion`` of those for some manifolds alone, see `serves`
+RULES = {
+    "adadelta": adadelta,
+    "adagrad": adagrad,
+    "adam": adam,
+    "adam_g": adam_g,
+    "adamax": adamax,
+    "adamw": adamw,
+    "amsgrad": amsgrad,
+    "landing": landing,
+    "lion": lion,
+    "momentum": momentum,
+    "muon": muon,
+    "natural_gradient": natural_gradient,
+    "nesterov_momentum": nesterov_momentum,
+    "projunn": projunn,
+    "rmsprop": rmsprop,
+    "sgd": sgd,
+    "sgd_g": sgd_g,
+    "stiefel_muon": stiefel_muon,
+}
 
 __all__ = [
+    "RULES",
     "adadelta",
     "adagrad",
     "adam",
@@ -47,6 +73,7 @@ __all__ = [
     "adamw",
     "amsgrad",
     "augmented",
+    "by_group",
     "clip",
     "decoupled_decay",
     "freeze",

@@ -4,14 +4,11 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
-from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import gradients, label
-from unitarygraph.updates.sgd import sgd
-from unitarygraph.updates.soundness import check_update
-from unitarygraph.updates.state import scalar
+from unitarygraph.updates.base import descend, label, serves
 
 
-def landing(loss_or_grads, params, learning_rate, strength=1.0, epsilon=0.5):
+@serves(Unitary, Stiefel, Euclidean, companion="sgd")
+def landing(loss_or_grads, params, learning_rate, *, strength=1.0, epsilon=0.5):
     r"""Landing: :math:`X \leftarrow X - s\,\Lambda`, products only.
 
     .. math:: \Lambda = \mathrm{skew}(G X^H) X + \lambda X (X^H X - I)
@@ -19,7 +16,7 @@ def landing(loss_or_grads, params, learning_rate, strength=1.0, epsilon=0.5):
     The two terms are orthogonal: the first descends, the second, with the ``strength``
     :math:`\lambda`, is the gradient of :math:`\|X^H X - I\|^2 / 4`. **Between steps the stored value
     is near the manifold, not on it**: it arrives there as the first term vanishes. Project it at the
-    end (`project_after`, `Unitary.project`) where a matrix on the manifold is needed.
+    end (`project_after`, `Unitary.nearest`) where a matrix on the manifold is needed.
 
     ``epsilon`` in (0, 1) keeps X in the tube :math:`d = \|X^H X - I\|_F \le \epsilon` by a step that
     is as long as the learning rate or the safe step, whichever is shorter:
@@ -44,30 +41,28 @@ def landing(loss_or_grads, params, learning_rate, strength=1.0, epsilon=0.5):
         raise ValueError(f"landing: epsilon must be in (0, 1) or None, got {epsilon!r}")
     if not strength > 0:
         raise ValueError(f"landing: strength must be positive, got {strength!r}")
-    updates = {}
-    for p, g in gradients(loss_or_grads, params):
-        manifold = manifold_of(p)
-        if type(manifold) is Euclidean:
-            updates |= sgd([g], [p], learning_rate)
-            continue
-        if type(manifold) not in (Unitary, Stiefel):
+
+    def step(at):
+        if type(at.manifold) is Euclidean:
+            return at.x - at.rate * at.g
+        if type(at.manifold) not in (Unitary, Stiefel):
             raise ValueError(
-                f"landing: {label(p)} must be on Unitary, Stiefel or of flat space, "
-                f"got one on {manifold}"
+                f"landing: {label(at.p)} must be on Unitary, Stiefel or of flat space, "
+                f"got one on {at.manifold}"
             )
-        matrices, dtype = manifold.matrices, p.type.dtype
-        rate, pull = scalar(learning_rate, p, "learning_rate"), np.asarray(strength, dtype)
-        field, deviation = landing_field(matrices, p, g, pull)
-        step = rate
+        matrices, dtype = at.manifold.matrices, at.x.type.dtype
+        pull = np.asarray(strength, dtype)
+        direction, deviation = landing_direction(matrices, at.x, at.g, pull)
+        length = at.rate
         if epsilon is not None:
-            safe = safe_step(matrices, field, deviation, pull, np.asarray(epsilon, dtype))
-            step = pt.shape_padright(pt.minimum(rate, safe), matrices.axes)
-        updates[p] = p - step * field
-        check_update("landing", p, g, [rate], updates[p], manifold)
-    return updates
+            safe = safe_step(matrices, direction, deviation, pull, np.asarray(epsilon, dtype))
+            length = pt.shape_padright(pt.minimum(at.rate, safe), matrices.axes)
+        return at.x - length * direction
+
+    return descend("landing", step, loss_or_grads, params, learning_rate)
 
 
-def landing_field(matrices, x, g, strength):
+def landing_direction(matrices, x, g, strength):
     r""":math:`\Lambda` and :math:`X^H X - I`; on (n, p) matrices no product is n x n x n."""
     matmul, hconj = matrices.matmul, matrices.hconj
     gram = matmul(hconj(x), x)
@@ -77,13 +72,13 @@ def landing_field(matrices, x, g, strength):
     return descent + strength * matmul(x, deviation), deviation
 
 
-def safe_step(matrices, field, deviation, strength, epsilon):
+def safe_step(matrices, direction, deviation, strength, epsilon):
     """Longest step known to stay in the tube of radius epsilon, one number a matrix."""
     d = matrices.norm(deviation)
-    smallest = np.asarray(np.finfo(field.type.dtype).eps, field.type.dtype)
+    smallest = np.asarray(np.finfo(direction.type.dtype).eps, direction.type.dtype)
     # Divided by |Lambda| at once, of which no square is formed; a larger one shortens the step.
-    size = pt.maximum(matrices.norm(field), smallest)
+    size = pt.maximum(matrices.norm(direction), smallest)
     slope = strength * d * (1 - d) / size
-    room = pt.maximum(epsilon - d, np.asarray(0, field.type.dtype))
+    room = pt.maximum(epsilon - d, np.asarray(0, direction.type.dtype))
     longest = pt.maximum(slope + pt.sqrt(pt.sqr(slope) + room), 0) / size
-    return pt.minimum(longest, np.asarray(0.5, field.type.dtype) / strength)
+    return pt.minimum(longest, np.asarray(0.5, direction.type.dtype) / strength)

@@ -5,17 +5,18 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
+from unitarygraph.core.layout import plain, storage
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import as_list, gradients, label
-from unitarygraph.updates.soundness import check_update
-from unitarygraph.updates.state import scalar, zeros_like
+from unitarygraph.updates.base import as_list, descend, label, serves
 
 
+@serves(Unitary, companion="rmsprop")
 def natural_gradient(
     loss_or_grads,
     params,
     learning_rate,
+    *,
     rms=False,
     as_published=False,
     rho=0.9,
@@ -56,30 +57,29 @@ def natural_gradient(
             )
     if as_published:
         loss_or_grads = _published_gradients(loss_or_grads, params)
-    updates = {}
-    for p, g in gradients(loss_or_grads, params):
-        manifold, rate = manifold_of(p), scalar(learning_rate, p, "learning_rate")
-        keep = scalar(rho, p, "rho")
-        direction = g
+
+    def step(at):
+        keep, direction = at.number(rho, "rho"), at.g
         if rms:
-            mean = zeros_like(p, "natural_gradient", "mean_square")
-            updates[mean] = keep * mean + (1 - keep) * pt.square(g)
-            direction = g / (pt.sqrt(updates[mean]) + scalar(epsilon, p, "epsilon"))
-        step = -(2 * rate if as_published else rate) * manifold.egrad2rgrad(p, direction)
-        updates[p] = manifold.retr(p, step, kind="cayley")
-        check_update("natural_gradient", p, g, [rate, keep], updates[p], manifold)
-    return updates
+            mean = at.zeros("mean_square")
+            v = at.remember(mean, keep * mean + (1 - keep) * pt.square(at.g))
+            direction = at.g / (pt.sqrt(v) + at.number(epsilon, "epsilon"))
+        rate = 2 * at.rate if as_published else at.rate
+        return at.retr(-rate * at.manifold.egrad2rgrad(at.x, direction), "cayley")
+
+    return descend("natural_gradient", step, loss_or_grads, params, learning_rate)
 
 
 def augmented(W):
     r"""The real matrix :math:`[[X, Y], [-Y, X]]` of W = X + iY, ``(2, n, n) -> (2n, 2n)``.
 
-    It acts on rows [Re h, Im h] as W does on rows h. Raises ValueError for another shape.
+    It acts on rows [Re h, Im h] as W does on rows h. W is complex, or stacked; the result is real.
+    Raises ValueError for another shape.
     """
-    W = pt.as_tensor_variable(W)
+    W = pt.as_tensor_variable(storage(W))
     if W.type.ndim != 3 or W.type.shape[0] not in (2, None):
         raise ValueError(f"augmented: W must be (2, n, n), got shape {W.type.shape}")
-    x, y = W[0], W[1]
+    x, y = plain(W)[0], plain(W)[1]
     upper, lower = pt.concatenate([x, y], axis=1), pt.concatenate([-y, x], axis=1)
     matrix = pt.concatenate([upper, lower], axis=0)
     matrix.tag.augmented_of = W
@@ -88,7 +88,7 @@ def augmented(W):
 
 def _published_gradients(loss_or_grads, params):
     if not isinstance(loss_or_grads, Variable):
-        grads = [pt.as_tensor_variable(g) for g in loss_or_grads]
+        grads = [pt.as_tensor_variable(storage(g)) for g in loss_or_grads]
         if len(grads) != len(params):
             return grads
         return [

@@ -9,20 +9,19 @@ from unitarygraph.ops.newton_schulz import NewtonSchulz
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.qr import QR
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.gradients import gradients, label
-from unitarygraph.updates.rmsprop import rmsprop
-from unitarygraph.updates.sgd import sgd
-from unitarygraph.updates.soundness import check_update
-from unitarygraph.updates.state import scalar, zeros, zeros_like
+from unitarygraph.updates.base import descend, gradients, label, serves
+from unitarygraph.updates.standard import rmsprop, sgd
 
 # The sequence of test matrices has this period; the products below it wrap without harm in 32 bits.
 PERIOD = 2**20
 
 
+@serves(Unitary, Euclidean, companion="rmsprop")
 def projunn(
     loss_or_grads,
     params,
     learning_rate,
+    *,
     kind="D",
     rank=1,
     sampler="lsi",
@@ -80,28 +79,29 @@ def projunn(
         names = ", ".join(map(repr, SAMPLERS))
         raise ValueError(f"projunn: sampler must be one of {names}, got {sampler!r}")
     rng = np.random.default_rng(rng)
-    updates = {}
-    for p, g in gradients(loss_or_grads, params):
-        manifold = manifold_of(p)
-        if type(manifold) is Euclidean:
-            options = {"rho": rho, "epsilon": epsilon} if rms else {}
-            updates |= (rmsprop if rms else sgd)([g], [p], learning_rate, **options)
-            continue
-        _check(p, manifold, rank)
-        matrices, rate = manifold.matrices, scalar(learning_rate, p, "learning_rate")
-        numbers, gradient = [rate], g
+
+    def step(at):
+        _check(at, rank)
+        matrices, gradient = at.manifold.matrices, at.g
         if rms:
-            keep = scalar(rho, p, "rho")
-            numbers.append(keep)
-            mean = zeros_like(p, "projunn", "mean_square")
-            updates[mean] = keep * mean + (1 - keep) * _squared_modulus(matrices, g)
-            gradient = g / (pt.sqrt(updates[mean]) + scalar(epsilon, p, "epsilon"))
-        step = zeros(p, "projunn", "step", (), "int64")
-        updates[step] = step + 1
-        a, b = SAMPLERS[sampler](matrices, gradient, rank, step, rng)
-        updates[p] = low_rank_step(matrices, p, -rate * a, b, kind)
-        check_update("projunn", p, g, numbers, updates[p], manifold)
-    return updates
+            keep, mean = at.number(rho, "rho"), at.zeros("mean_square")
+            v = at.remember(mean, keep * mean + (1 - keep) * _squared_modulus(matrices, at.g))
+            gradient = at.g / (pt.sqrt(v) + at.number(epsilon, "epsilon"))
+        count = at.counter()
+        at.remember(count, count + 1)
+        a, b = SAMPLERS[sampler](matrices, gradient, rank, count, rng)
+        return low_rank_step(matrices, at.x, -at.rate * a, b, kind)
+
+    flat, others = [], []
+    for p, g in gradients(loss_or_grads, params):
+        (flat if type(manifold_of(p)) is Euclidean else others).append((p, g))
+    updates = {}
+    if flat:
+        options = {"rho": rho, "epsilon": epsilon} if rms else {}
+        points, grads = zip(*flat, strict=True)
+        updates |= (rmsprop if rms else sgd)(grads, points, learning_rate, **options)
+    points, grads = [p for p, _ in others], [g for _, g in others]
+    return updates | descend("projunn", step, grads, points, learning_rate)
 
 
 def low_rank_step(matrices, u, a, b, kind):
@@ -180,11 +180,11 @@ def _squared_modulus(matrices, g):
     return pt.concatenate([total, total], axis=-3)
 
 
-def _check(p, manifold, rank):
-    if type(manifold) is not Unitary:
+def _check(at, rank):
+    if type(at.manifold) is not Unitary:
         raise ValueError(
-            f"projunn: {label(p)} must be on Unitary or of flat space, got one on {manifold}"
+            f"projunn: {label(at.p)} must be on Unitary or of flat space, got one on {at.manifold}"
         )
-    n = p.type.shape[-1]
+    n = at.x.type.shape[-1]
     if not isinstance(rank, int | np.integer) or not 1 <= rank <= n:
         raise ValueError(f"projunn: rank must be an integer from 1 to {n}, got {rank!r}")

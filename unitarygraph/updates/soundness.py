@@ -14,7 +14,6 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.shape import Shape, Shape_i
 
 from unitarygraph.manifolds import Euclidean
-from unitarygraph.updates.gradients import label
 
 
 def check_update(rule, p, g, numbers, new, manifold):
@@ -25,7 +24,7 @@ def check_update(rule, p, g, numbers, new, manifold):
     missing = missing_dependences(p, g, numbers, new, simplify=type(manifold) is not Euclidean)
     if missing:
         raise ValueError(
-            f"{rule}: the update of {label(p)} on {manifold} does not depend on "
+            f"{rule}: the update of {p.name or p} on {manifold} does not depend on "
             f"{' or '.join(missing)}. A graph that ends in a constant is the usual cause: "
             "pt.set_subtensor and pt.inc_subtensor return a new variable and leave their argument "
             "as it is, so a result that is not used is lost"

@@ -11,6 +11,7 @@ from unitarygraph.minimize.problem import Problem
 from unitarygraph.minimize.stop import converged, exhausted, interrupted, not_finite
 from unitarygraph.minimize.trust_regions import trust_regions
 
+#: name -> generator of points of a `Problem`
 METHODS = {
     "conjugate_gradient": conjugate_gradient,
     "lbfgs": lbfgs,
@@ -37,10 +38,10 @@ def minimize(
     Parameters
     ----------
     loss : symbolic scalar
-    params : shared variables that it depends on, or one; of any manifolds or none
+    params : shared variables that it depends on, or one; of any manifolds or none; complex or plain
     method : "lbfgs", "conjugate_gradient" or "trust_regions", which needs second derivatives
     inputs : dict, optional
-        {input variable of the loss: value}
+        {input variable of the loss: value}, NumPy complex arrays for complex variables
     tol : length of the Riemannian gradient at which to stop, by default :math:`\sqrt\epsilon
         \max(1, |g_0|)` with the rounding unit of the parameters and the gradient at the start
     max_iterations : int
@@ -51,7 +52,8 @@ def minimize(
     Returns
     -------
     scipy.optimize.OptimizeResult
-        ``x`` list of values, ``fun``, ``jac`` list of Riemannian gradients, ``grad_norm``, ``nit``,
+        ``x`` list of values, ``fun``, ``jac`` list of Riemannian gradients, both NumPy complex arrays
+        for parameters that are complex variables, else stacked as they are; ``grad_norm``, ``nit``,
         ``nfev`` losses, ``njev`` of them with the gradient, ``nhev`` Hessian products,
         ``success``, ``message``, ``status`` and ``history``, a dict of arrays ``fun`` and
         ``grad_norm`` over the iterations, the start first. Status 0: converged; 1: max_iterations;
@@ -74,7 +76,8 @@ def minimize(
     >>> U = ug.manifolds.Unitary()
     >>> W = ug.parameter(U.random_point(3, rng=0, dtype="float64"), U, name="W")
     >>> target = U.random_point(3, rng=1, dtype="float64")
-    >>> result = ug.minimize(((W - target) ** 2).sum(), W, mode="FAST_COMPILE")
+    >>> loss = -ug.as_complex(W).inner(ug.as_complex(target))
+    >>> result = ug.minimize(loss, W, mode="FAST_COMPILE")
     >>> bool(np.allclose(W.get_value(), target, atol=1e-6))
     True
     """
@@ -95,7 +98,7 @@ def minimize(
                 stop = end.value
                 break
             history.append(here)
-            stop = _judge(here, limit, len(history) - 1, max_iterations, callback)
+            stop = _reason_to_stop(problem, here, limit, len(history) - 1, max_iterations, callback)
             if stop:
                 break
     finally:
@@ -104,11 +107,12 @@ def minimize(
     return _result(problem, here, history, stop)
 
 
-def _judge(here, tol, nit, max_iterations, callback):
-    """Whether to stop here, and why."""
+def _reason_to_stop(problem, here, tol, nit, max_iterations, callback):
+    """The `Stop` that ends the iterations here, None where they go on."""
     if callback is not None and nit:
         try:
-            callback(OptimizeResult(x=here.x, fun=here.fun, grad_norm=here.norm, nit=nit))
+            values = problem.as_given(here.x)
+            callback(OptimizeResult(x=values, fun=here.fun, grad_norm=here.norm, nit=nit))
         except StopIteration:
             return interrupted()
     if here.norm <= tol:
@@ -118,9 +122,9 @@ def _judge(here, tol, nit, max_iterations, callback):
 
 def _result(problem, here, history, stop):
     return OptimizeResult(
-        x=[np.array(value) for value in here.x],
+        x=[np.array(value) for value in problem.as_given(here.x)],
         fun=here.fun,
-        jac=here.grad,
+        jac=problem.as_given(here.grad),
         grad_norm=here.norm,
         nit=len(history) - 1,
         nfev=problem.evaluations["loss"] + problem.evaluations["gradient"],
