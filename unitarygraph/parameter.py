@@ -14,7 +14,7 @@ from unitarygraph.stacked.variables import ComplexVariable
 FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
 
 #: groups of parameters that may have update rules of their own
-GROUPS = ("orthogonal", "phase", "other")
+GROUPS = ("other", "orthogonal", "phase")
 
 
 class Parameter(TensorSharedVariable):

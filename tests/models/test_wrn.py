@@ -14,11 +14,11 @@ from unitarygraph.models.wrn import images
 from unitarygraph.tasks import digits
 from unitarygraph.training.display import Progress
 from unitarygraph.training.loop import take_steps
-from unitarygraph.training.optimizers import training_updates
 from unitarygraph.training.options import resolve
 from unitarygraph.training.program import Program
 from unitarygraph.training.run import evaluate, execute, prepare
 from unitarygraph.training.store import RunDirectory
+from unitarygraph.updates import by_group
 
 # pip's PyTensor has no BLAS for its C code, which gradients use in FAST_COMPILE mode, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
@@ -190,7 +190,7 @@ def test_wrn_28_10_takes_a_step(rng):
     x = pt.tensor("x", dtype="float32", shape=(32 * 32, 2, 3))
     outputs, statistics = model.training(x)
     loss = pt.sqr(outputs[-1]).mean()
-    updates = training_updates(loss, model, resolve("digits", "wrn").rules)
+    updates = by_group(loss, model, resolve("digits", "wrn").rules)
     step = pytensor.function([x], loss, updates=updates | statistics)
     before = model.params[3].get_value()
     batch = rng.standard_normal((32 * 32, 2, 3)).astype("float32")

@@ -14,13 +14,14 @@ import pytest
 from rich.console import Console
 
 from unitarygraph import models, tasks
+from unitarygraph.parameter import GROUPS
 from unitarygraph.training import store
 from unitarygraph.training.backends import mode_of
 from unitarygraph.training.display import Progress, clock, draw_curves
 from unitarygraph.training.loop import NotFinite, take_steps
 from unitarygraph.training.options import Draft, from_document, resolve
 from unitarygraph.training.program import Program
-from unitarygraph.training.rules import GROUPS, RULES, Rule, rule_options
+from unitarygraph.training.rules import RULES, Rule, companion_of, rule_options
 from unitarygraph.training.run import execute, prepare
 from unitarygraph.training.settings import TrainingOptions, may_resume
 from unitarygraph.training.store import Checkpoint, MetricsLog, RunDirectory, read_rows
@@ -140,8 +141,8 @@ def rule(name, learning_rate, **options):
 
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_a_rule_for_points_of_a_manifold_names_another_for_the_rest(name):
-    companion = RULES[name].companion
-    assert companion is None or RULES[companion].companion is None
+    companion = companion_of(name)
+    assert companion is None or companion_of(companion) is None
     rules = resolve("copying", "tanh", assignments={"optimizer": name, "learning_rate": 0.5}).rules
     assert rules["orthogonal"] == rule(name, 0.05)
     assert rules["other"] == rules["phase"] == rule(companion or name, 0.5)

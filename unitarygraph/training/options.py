@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from unitarygraph import models, tasks
+from unitarygraph.parameter import GROUPS
 from unitarygraph.training.backends import check_backend
-from unitarygraph.training.rules import GROUPS, RULES, Rule, check_rule, rule_options
+from unitarygraph.training.rules import Rule, check_rule, companion_of, rule_options
 from unitarygraph.training.settings import SHORT_FORMS, Settings, TrainingOptions, flat
 from unitarygraph.training.values import Option, options_from, parse
 
@@ -156,7 +157,7 @@ class Draft:
         assert main is not None
         if own is not None and group != "other":
             return own
-        return main if group == "orthogonal" else RULES[main].companion or main
+        return main if group == "orthogonal" else companion_of(main) or main
 
     def _options_of(self, section: str) -> Mapping[str, Option]:
         """Options of a section by name, a rule's name and rate among them."""

@@ -15,8 +15,8 @@ from unitarygraph import models, tasks
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Arrays, Task
 from unitarygraph.training.backends import limits_in_words, prepare_backend
-from unitarygraph.training.optimizers import training_updates
 from unitarygraph.training.settings import Settings
+from unitarygraph.updates import by_group
 from unitarygraph.weights import unitarity
 
 Scalars = dict[str, float]
@@ -135,11 +135,11 @@ class Program:
         outputs, statistics = self.model.training(inputs[0], self._mask(inputs))
         loss, metrics = self._objective(outputs, inputs)
         penalty = self.model.penalty()
-        updates = training_updates(
+        updates = by_group(
             loss if penalty is None else loss + penalty,
             self.model,
             self.settings.rules,
-            training.clip,
+            clip=training.clip,
         )
         updates |= statistics
         after = self.model.post_updates()

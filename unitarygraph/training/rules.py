@@ -3,55 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph import updates
 from unitarygraph.training.values import Option, options_from
-
-#: groups of a model's parameters, each with a rule of its own
-GROUPS = ("other", "orthogonal", "phase")
+from unitarygraph.updates import RULES
 
 #: arguments that parameters decide; all others are a rule's options
 COMMON = ("loss_or_grads", "params", "learning_rate", "field")
-
-
-@dataclass(frozen=True)
-class NamedRule:
-    """What a name stands for: ``update(loss_or_grads, params, learning_rate, **options)``.
-
-    A rule for points of a manifold alone names its `companion`, its authors' rule for all other
-    parameters.
-    """
-
-    update: Callable[..., dict]
-    companion: str | None = None
-
-
-RULES: dict[str, NamedRule] = {
-    "adadelta": NamedRule(updates.adadelta),
-    "adagrad": NamedRule(updates.adagrad),
-    "adam": NamedRule(updates.adam),
-    "adam_g": NamedRule(updates.adam_g, companion="nesterov_momentum"),
-    "adamax": NamedRule(updates.adamax),
-    "adamw": NamedRule(updates.adamw),
-    "amsgrad": NamedRule(updates.amsgrad),
-    "landing": NamedRule(updates.landing, companion="sgd"),
-    "lion": NamedRule(updates.lion),
-    "momentum": NamedRule(updates.momentum),
-    "muon": NamedRule(updates.muon, companion="adam"),
-    "natural_gradient": NamedRule(updates.natural_gradient, companion="rmsprop"),
-    "nesterov_momentum": NamedRule(updates.nesterov_momentum),
-    "projunn": NamedRule(updates.projunn, companion="rmsprop"),
-    "rmsprop": NamedRule(updates.rmsprop),
-    "sgd": NamedRule(updates.sgd),
-    "sgd_g": NamedRule(updates.sgd_g, companion="nesterov_momentum"),
-    "stiefel_muon": NamedRule(updates.stiefel_muon, companion="adam"),
-}
 
 
 def check_rule(said: str, name: str) -> None:
@@ -60,9 +23,14 @@ def check_rule(said: str, name: str) -> None:
         raise ValueError(f"{said}: expected one of {', '.join(sorted(RULES))}, got {name!r}")
 
 
+def companion_of(name: str) -> str | None:
+    """Return its authors' rule for all other parameters, of a rule for points of a manifold alone."""
+    return getattr(RULES[name], "companion", None)
+
+
 def rule_options(name: str) -> dict[str, Option]:
     """Return the options of a rule that text can give, by name."""
-    update = RULES[name].update
+    update = RULES[name]
     defaults = {
         key: value.default
         for key, value in inspect.signature(update).parameters.items()
@@ -81,7 +49,7 @@ class Rule:
 
     def __call__(self, gradients: list, params: list) -> dict[SharedVariable, TensorVariable]:
         """Return the updates of some parameters."""
-        return RULES[self.name].update(gradients, params, self.learning_rate, **self.options)
+        return RULES[self.name](gradients, params, self.learning_rate, **self.options)
 
     def document(self) -> dict[str, Any]:
         """Return name, rate and options side by side, as config.toml has them."""

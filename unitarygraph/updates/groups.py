@@ -1,12 +1,8 @@
 """A rule for each group of a model's parameters."""
 
-from pytensor.compile.sharedvalue import SharedVariable
-
+from unitarygraph.parameter import GROUPS, group_of
 from unitarygraph.updates.around import total_norm_constraint
 from unitarygraph.updates.base import gradients, label
-
-#: groups that parametrizations and models put their parameters in, "other" where they name none
-GROUPS = ("other", "orthogonal", "phase")
 
 
 def by_group(loss_or_grads, module_or_params, rules, *, clip=None):
@@ -37,8 +33,8 @@ def by_group(loss_or_grads, module_or_params, rules, *, clip=None):
 
     >>> from functools import partial
     >>> import numpy as np, unitarygraph as ug
-    >>> W, b = ug.parameter(np.ones((2, 2)), name="W"), ug.parameter(np.zeros(2), name="b")
-    >>> W.tag.group = "orthogonal"
+    >>> W = ug.parameter(np.ones((2, 2)), name="W", group="orthogonal")
+    >>> b = ug.parameter(np.zeros(2), name="b")
     >>> slow, fast = (partial(ug.updates.sgd, learning_rate=rate) for rate in (0.01, 0.1))
     >>> loss = (W @ W + b).sum()
     >>> new = ug.updates.by_group(loss, [W, b], {"orthogonal": slow, "other": fast})
@@ -70,8 +66,3 @@ def by_group(loss_or_grads, module_or_params, rules, *, clip=None):
         if members:
             updates |= rule(*map(list, zip(*members, strict=True)))
     return updates
-
-
-def group_of(p: SharedVariable):
-    """Group of a parameter: the one it was made with, else "other"."""
-    return getattr(p.tag, "group", None) or "other"
