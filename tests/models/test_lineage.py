@@ -161,7 +161,7 @@ def test_training_by_its_own_rules_keeps_what_is_unitary(name, options, rng):
     loss = pt.sqr(outputs - 1).mean()
     penalty = model.penalty()
     loss_of_all = loss if penalty is None else loss + penalty
-    updates = by_group(loss_of_all, model, settings.rules, settings.training.clip)
+    updates = by_group(loss_of_all, model, settings.rules, clip=settings.training.clip)
     step = pytensor.function([x], loss, updates=updates | statistics, mode="FAST_COMPILE")
     after = model.post_updates()
     post = pytensor.function([], [], updates=after, mode="FAST_COMPILE") if after else None
