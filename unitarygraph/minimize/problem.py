@@ -11,7 +11,7 @@ from unitarygraph.core.layout import plain, to_complex
 from unitarygraph.manifolds.base import stored_value
 from unitarygraph.parameter import manifold_of
 from unitarygraph.stacked.variables import is_complex
-from unitarygraph.updates.base import gradients
+from unitarygraph.updates.base import gradients, label
 
 Arrays = list[np.ndarray]
 #: retractions of order 2, the first that a manifold has is taken
@@ -65,7 +65,9 @@ class Problem:
             try:
                 manifold.check_point(value)
             except ValueError as error:
-                raise ValueError(f"minimize: the value of {p} was refused. {error}") from None
+                raise ValueError(
+                    f"minimize: the value of {label(p)} was refused. {error}"
+                ) from None
         return x
 
     def as_given(self, values):
