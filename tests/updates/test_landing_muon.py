@@ -8,6 +8,7 @@ import scipy.linalg
 from backend_modes import the_mode
 from numpy.testing import assert_allclose
 
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean, GeneralizedStiefel, Sphere, Stiefel, Unitary
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
@@ -187,7 +188,7 @@ def test_muon_is_its_formula(field, dtype, nesterov, shape):
     matrices = algebra(field)
     p = parameter(gaussian(field, shape, 0, dtype), Euclidean(field), "W")
     a = gaussian(field, shape, 1, dtype)
-    new = muon([pt.as_tensor(a) + 0.3 * p], [p], RATE, nesterov=nesterov)
+    new = muon([pt.as_tensor(a) + 0.3 * plain(p)], [p], RATE, nesterov=nesterov)
     assert {v.name for v in new} == {"W", "W/muon/velocity"}
     step, x, a = step_of(new), value_of(p, field), matrices.to_numpy(a)
     m = np.zeros_like(x)
@@ -219,7 +220,7 @@ def test_stiefel_muon_is_its_formula(field, shape, nesterov, retraction):
     p = parameter(manifold.random_point(shape, 0, "float64"), manifold, "X")
     a = gaussian(field, shape, 1)
     new = stiefel_muon(
-        [pt.as_tensor(a) + 0.3 * p], [p], RATE, nesterov=nesterov, retraction=retraction
+        [pt.as_tensor(a) + 0.3 * plain(p)], [p], RATE, nesterov=nesterov, retraction=retraction
     )
     step, x, a = step_of(new), value_of(p, field), matrices.to_numpy(a)
     m = np.zeros_like(x)
@@ -253,7 +254,7 @@ def test_stiefel_muon_stays_and_solves_procrustes(field, shape, dtype):
     p = parameter(matrices.from_numpy(start).astype(dtype), manifold, "X")
     rate = pytensor.shared(np.float64(0.1))
     goal = pt.as_tensor(matrices.from_numpy(best).astype(dtype))
-    new = stiefel_muon([p - goal], [p], rate, momentum=0.5)
+    new = stiefel_muon([plain(p) - goal], [p], rate, momentum=0.5)
     step = step_of(new | {rate: 0.95 * rate})
     for _ in range(200):
         step()
@@ -289,7 +290,7 @@ def test_stiefel_muon_with_no_and_with_huge_gradients(dtype, size):
 def test_stiefel_muon_takes_no_step_along_a_normal_gradient(dtype):
     p = parameter(Stiefel().random_point((4, 2), 0, dtype), Stiefel(), "X")
     before = p.get_value()
-    step_of(stiefel_muon([3 * p], [p], RATE))()
+    step_of(stiefel_muon([3 * plain(p)], [p], RATE))()
     assert_allclose(p.get_value(), before, atol=4 * np.finfo(dtype).eps)
 
 
@@ -357,7 +358,7 @@ def test_project_after_every_third_step_and_its_counter():
     manifold = Unitary()
     p = parameter(manifold.random_point(3, 0, "float64"), manifold, "X")
     b = parameter(np.ones(2), name="b")
-    rule = landing([p * 3], [p], RATE) | momentum([2 * b], [b], RATE)
+    rule = landing([plain(p) * 3], [p], RATE) | momentum([2 * b], [b], RATE)
     new = project_after(rule, every=3)
     (counter,) = (v for v in new if v.name == "X/project_after/step")
     assert rule.keys() | {counter} == new.keys()

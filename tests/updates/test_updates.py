@@ -8,6 +8,7 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 
 from unitarygraph import stacked, updates
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
 from unitarygraph.parameter import parameter
 
@@ -23,7 +24,8 @@ def target(shape, seed, dtype="float64"):
 
 def loss_of(p, a):
     """A loss that is not linear and has both planes in its gradient."""
-    return (a * p).sum() + pt.sin(p * 2).sum()
+    x = plain(p)
+    return (a * x).sum() + pt.sin(x * 2).sum()
 
 
 def gradient_of(x, a):
@@ -255,7 +257,7 @@ def test_one_step_moves_by_rate_times_gradient_and_follows_the_gradient():
         a = target(x.shape, seed)
         z = stacked.to_complex(x)
         rate = 1e-3
-        new = updates.sgd((a * p).sum(), [p], rate, retraction="exp")
+        new = updates.sgd((a * plain(p)).sum(), [p], rate, retraction="exp")
         pytensor.function([], [], updates=new, mode="FAST_COMPILE")()
         move = stacked.to_complex(p.get_value()) - z
         slope = Group.proj(z, stacked.to_complex(a))
@@ -432,3 +434,25 @@ def test_the_guard_is_cheap():
     start = perf_counter()
     updates.sgd(loss, [p], RATE, retraction="exp")
     assert perf_counter() - start < 0.5
+
+
+class Noted(Euclidean):
+    """Notes which retraction it is asked for."""
+
+    def retr(self, x, u, kind="qr"):
+        asked.append(kind)
+        return x + u
+
+
+asked = []
+
+
+@rules
+@pytest.mark.parametrize("kind", [None, "exp", pt.add])
+def test_a_retraction_is_asked_for_by_name_function_or_none(rule, kind):
+    p = parameter(target((3, 2), 0), Noted("real"), name="p")
+    loss = loss_of(p, 1.0)
+    asked.clear()
+    rule(loss, [p], RATE, retraction=kind)
+    rule(loss, [p], RATE)
+    assert asked == [kind, "qr"]

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 
 from unitarygraph.core.layout import is_complex, plain, storage, to_complex
 from unitarygraph.parameter import manifold_of
-from unitarygraph.updates.base import gradients
+from unitarygraph.updates.base import gradients, label
 
 Arrays = list[np.ndarray]
 #: retractions of order 2, the first that a manifold has is taken
@@ -63,7 +63,9 @@ class Problem:
             try:
                 manifold.require_point(value)
             except ValueError as error:
-                raise ValueError(f"minimize: the value of {p} was refused. {error}") from None
+                raise ValueError(
+                    f"minimize: the value of {label(p)} was refused. {error}"
+                ) from None
         return x
 
     def as_given(self, values):
