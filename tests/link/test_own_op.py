@@ -4,7 +4,9 @@ What a user writes who follows CONTRIBUTING's recipe, in one file; no table insi
 line for it.
 """
 
+import builtins
 from importlib import import_module
+from inspect import isfunction
 
 import numpy as np
 import pytensor
@@ -85,6 +87,14 @@ def test_an_op_may_use_all_that_the_two_libraries_share():
         assert namespace.cosh is library.cosh
         with pytest.raises(AttributeError, match="no_such_function"):
             _ = namespace.no_such_function
+        # A name that was looked up is the module's from then on, but for what its functions need.
+        assert "cosh" in vars(namespace)
+        ours = [f for f in vars(namespace).values() if isfunction(f)]
+        ours = [f for f in ours if f.__module__ == namespace.__name__]
+        own = {name for f in ours for name in f.__code__.co_names}
+        for name in own & set(dir(builtins)):
+            getattr(namespace, name, None)
+            assert name not in vars(namespace), name
 
 
 LAWS = {

@@ -17,7 +17,9 @@ complex = lax.complex
 
 
 def __getattr__(name):
-    return getattr(jnp, name)
+    # The next look-up is a plain one: this one takes a microsecond.
+    value = globals()[name] = getattr(jnp, name)
+    return value
 
 
 def zeros(shape, like):

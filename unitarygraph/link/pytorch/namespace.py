@@ -13,7 +13,12 @@ from torch.linalg import diagonal, eigh, qr, slogdet
 
 
 def __getattr__(name):
-    return getattr(torch, name)
+    value = getattr(torch, name)
+    # The next look-up is a plain one: this one takes a microsecond. What the functions below need of
+    # Python itself stays Python's.
+    if name not in ("int", "range"):
+        globals()[name] = value
+    return value
 
 
 def imag(x):
