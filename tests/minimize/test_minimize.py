@@ -28,8 +28,7 @@ from unitarygraph.manifolds import (
 from unitarygraph.minimize import minimize
 from unitarygraph.minimize.driver import METHODS
 from unitarygraph.minimize.problem import second_order
-from unitarygraph.parameter import parameter
-from unitarygraph.stacked.variables import ComplexSharedVariable
+from unitarygraph.parameter import ComplexParameter, parameter
 
 methods = pytest.mark.parametrize("method", METHODS)
 FAST = {"mode": "FAST_COMPILE"}
@@ -291,7 +290,7 @@ def test_a_hessian_that_is_not_finite_is_told():
 
 def shared(value, manifold, is_complex, name):
     kind = TensorType(value.dtype.name, shape=value.shape)
-    make = ComplexSharedVariable if is_complex else TensorSharedVariable
+    make = ComplexParameter if is_complex else TensorSharedVariable
     p = make(type=kind, value=value, strict=False, name=name)
     p.tag.manifold = manifold
     return p

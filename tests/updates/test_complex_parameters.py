@@ -12,7 +12,7 @@ from pytensor.tensor.type import TensorType
 import unitarygraph as ug
 from unitarygraph import stacked, updates
 from unitarygraph.manifolds import Euclidean, Oblique, Sphere, Stiefel, Unitary
-from unitarygraph.stacked.variables import ComplexSharedVariable
+from unitarygraph.parameter import ComplexParameter
 from unitarygraph.updates import schedules
 
 RATE, STEPS = 0.05, 2
@@ -62,7 +62,7 @@ def value_of(point, dtype="float64"):
 def as_variable(value, manifold, is_complex, name="p"):
     """A shared variable of a manifold, complex or plain."""
     kind = TensorType(value.dtype.name, shape=value.shape)
-    make = ComplexSharedVariable if is_complex else TensorSharedVariable
+    make = ComplexParameter if is_complex else TensorSharedVariable
     p = make(type=kind, value=value, strict=False, name=name)
     p.tag.manifold = manifold
     return p
