@@ -6,9 +6,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.mode import Mode
 
 import unitarygraph as ug
-from unitarygraph import nn
+from unitarygraph import models, nn
 from unitarygraph.parametrizations import (
     SVD,
     Cayley,
@@ -25,6 +26,7 @@ from unitarygraph.parametrizations import (
     ScaledCayley,
     semi_unitary,
 )
+from unitarygraph.stacked.variables import View
 
 # pip's PyTensor has no BLAS for its C code, which scan uses in FAST_COMPILE mode, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
@@ -165,3 +167,22 @@ def test_dropout_knows_complex_variables():
     assert nn.dropout(z, 0, rng)[0] is z
     with pytest.raises(ValueError, match="dropout: x is complex, got field='real'"):
         nn.dropout(z, 0.5, rng, field="real")
+
+
+@pytest.mark.parametrize(("name", "options"), [("fcurnn", {}), ("urnn", {"structured": True})])
+def test_what_marks_complex_variables_leaves_nothing_in_compiled_graphs(name, options):
+    model = models.build(name, 2, 3, 2, **OPTIONS, **options)
+    x = pt.tensor("x", dtype=DTYPE, shape=(4, 5, 2))
+    loss = model(x).sum()
+    f = pytensor.function(
+        [x],
+        pytensor.grad(loss, model.params),
+        mode=Mode("py", "fast_run"),
+        on_unused_input="ignore",
+    )
+    graphs = [f.maker.fgraph]
+    for graph in graphs:
+        inner = (getattr(node.op, "fgraph", None) for node in graph.apply_nodes)
+        graphs += [g for g in inner if g is not None]
+    assert len(graphs) > (name == "urnn")
+    assert not [n for g in graphs for n in g.apply_nodes if isinstance(n.op, View)]

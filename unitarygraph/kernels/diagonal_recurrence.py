@@ -68,6 +68,7 @@ def recurrence_kernel(dtype):
                 else:
                     for j in range(n):
                         p[j] = a[j] * x[j] - b[j] * y[j] + u[j]
+                    for j in range(n):
                         q[j] = a[j] * y[j] + b[j] * x[j] + v[j]
             read = given.states + t * step
         # numba's key for its cache on disk holds what a kernel reads.

@@ -9,7 +9,7 @@ from unitarygraph.kernels import recurrence_complex, recurrence_real
 from unitarygraph.kernels.memory import prefer_huge_pages
 from unitarygraph.kernels.records import record
 from unitarygraph.kernels.recurrence_real import BACKWARD, FORWARD
-from unitarygraph.kernels.threads import row_blocks, run_together
+from unitarygraph.kernels.threads import row_blocks, run_in_threads
 
 KERNELS = {"real": recurrence_real, "complex": recurrence_complex}
 _C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -27,7 +27,7 @@ def run_rows(direction, field, dtype, activation, records):
     """Call a kernel once for each record, all at a time."""
     if records:
         kernel, _ = kernel_of(direction, field, dtype.type, activation)
-        run_together(lambda given: kernel(given.ctypes.data), records)
+        run_in_threads(lambda given: kernel(given.ctypes.data), records)
 
 
 def forward(field, activation, drive, W, h0, bias, mask, states, last, moduli):
@@ -35,7 +35,7 @@ def forward(field, activation, drive, W, h0, bias, mask, states, last, moduli):
 
     ``states`` may be ``drive``.
     """
-    T, B, n = len(drive), *drive.shape[-2:]
+    T, (B, n) = len(drive), drive.shape[-2:]
     if states is not drive:
         prefer_huge_pages(states)
     if field == "complex":
@@ -55,7 +55,7 @@ def backward(field, activation, W, h0, bias, mask, states, moduli, states_bar, l
     ``drive_bar`` may be ``states_bar``. Without a bias there is none to fill.
     """
     drive_bar, W_bar, h0_bar, bias_bar = results
-    T, B, n = len(states), *states.shape[-2:]
+    T, (B, n) = len(states), states.shape[-2:]
     if states_bar is not drive_bar:
         prefer_huge_pages(drive_bar)
     if field == "complex":

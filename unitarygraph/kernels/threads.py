@@ -65,7 +65,7 @@ def _pool(process: int):
     return ThreadPoolExecutor(max(1, numba.config.NUMBA_NUM_THREADS - 1), "unitarygraph")
 
 
-def run_together(function: Callable, arguments: list):
+def run_in_threads(function: Callable, arguments: list):
     """Call a function with each argument, the first in this thread; it must release the GIL."""
     first, *rest = arguments
     with one_blas_thread():

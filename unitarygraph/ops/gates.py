@@ -11,7 +11,7 @@ from pytensor.tensor.elemwise import Elemwise
 
 
 class GateTanh(Tanh):
-    """Tanh that loop fusion leaves apart: it takes only Ops that have C code."""
+    """Tanh that loop fusion, which takes only Ops with C code, does not fuse."""
 
     def pullback(self, inputs, outputs, cotangents):
         """From the value itself: :math:`g (1 - y^2)`."""

@@ -45,7 +45,7 @@ def numba_gate_tanh(op, node, **kwargs):
         s = x * x
         above = ((((((p6 * s + p5) * s + p4) * s + p3) * s + p2) * s + p1) * s + p0) * x
         below = ((q3 * s + q2) * s + q1) * s + q0
-        # numba's own division asks for a zero below, and a loop with a question is no vector's
+        # numba's `/` tests for a zero divisor, and LLVM makes no vectors of a loop with that branch.
         return np.divide(above, below)
 
     return numba_gate_tanh, key
