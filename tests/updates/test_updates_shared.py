@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
 
-from unitarygraph import updates
+from unitarygraph import manifolds, updates
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Hermitian, Unitary
 from unitarygraph.parameter import parameter
@@ -231,3 +231,19 @@ def test_nan_stays_in_its_row_and_wrong_axes_are_named():
     assert_allclose(value[1], [0.6, 0.8])
     with pytest.raises(ValueError, match=r"axes \(-3, -1\) need gradients that have them.*\(2, 2"):
         updates.row_norm_constraint([g], 1.0, axes=(-3, -1))
+
+
+def test_one_name_serves_parameters_of_several_manifolds(rng):
+    """Each takes the map of that name, or its own best one where it has none."""
+    U, S = manifolds.Unitary(), manifolds.Sphere()
+    W = parameter(U.random_point(3, rng, "float64"), U, name="W")
+    s = parameter(S.random_point((4, 1), rng, "float64"), S, name="s")
+    g = [pt.constant(rng.standard_normal(p.type.shape)) for p in (W, s)]
+    new = updates.sgd(g, [W, s], 0.1, retraction="cayley")
+    for p, manifold, grad, kind in ((W, U, g[0], "cayley"), (s, S, g[1], "normalize")):
+        x = plain(p)
+        wanted = manifold.retr(x, -0.1 * manifold.proj(x, grad), kind=kind)
+        got, right = pytensor.function([], [plain(new[p]), wanted], mode="FAST_COMPILE")()
+        assert_allclose(got, right, rtol=0, atol=1e-14)
+    with pytest.raises(ValueError, match="retr: kind must be one of"):
+        updates.sgd(g, [W, s], 0.1, retraction="normalized")

@@ -29,10 +29,6 @@ POINTS_AND_VECTORS = (
 )  # fmt: skip
 NUMBERS = ("inner", "norm", "dist", "mean_square", "deviation", "tolerance")
 
-#: Names that every manifold takes, for its own best retraction where it has none that is called so:
-#: update rules pass one name for all their parameters.
-COMMON_NAMES = ("qr", "polar", "cayley", "exp")
-
 
 class Retraction(NamedTuple):
     r"""A retraction R of declared order: :math:`R(x, tu) = \mathrm{Exp}_x(tu) + O(t^{order+1})`.
@@ -141,18 +137,15 @@ class Manifold:
         """Point reached from x along the tangent u by the retraction ``kind``.
 
         ``kind`` is None for the manifold's own best one (`best_retraction`), a name of `retractions`,
-        or a function (manifold, x, u) of stored tensors. The names "qr", "polar", "cayley" and "exp"
-        mean the best one where the manifold has none that is called so. Raises ValueError for other
-        names.
+        or a function (manifold, x, u) of stored tensors. Raises ValueError for other names.
         """
         x, u = self.arguments("retr", x=x, u=u)
         if callable(kind):
             return kind(self, x, u)
+        kind = self.best_retraction if kind is None else kind
         if kind not in self.retraction_table:
-            if kind is not None and kind not in COMMON_NAMES:
-                names = ", ".join(map(repr, self.retraction_table))
-                raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
-            kind = self.best_retraction
+            names = ", ".join(map(repr, self.retraction_table))
+            raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
         return self.retraction_table[kind].move(self, x, u)
 
     def exp(self, x, u):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytensor.tensor as pt
 
-from unitarygraph.manifolds.base import COMMON_NAMES, Manifold
+from unitarygraph.manifolds.base import Manifold
 
 
 @dataclass(frozen=True, init=False)
@@ -76,7 +76,7 @@ class Product(Manifold):
 
         Raises ValueError for a name that no factor has.
         """
-        if kind is not None and kind not in (*self.retractions, *COMMON_NAMES):
+        if kind is not None and kind not in self.retractions:
             names = ", ".join(map(repr, self.retractions))
             raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
         kinds = [kind if kind in m.retractions else None for m in self.manifolds]

@@ -19,6 +19,10 @@ from unitarygraph.parameter import manifold_of
 from unitarygraph.updates.soundness import check_update
 
 
+#: retractions that rules may be given for parameters of which not all have them
+SHARED_NAMES = ("qr", "polar", "cayley", "exp")
+
+
 def descend(rule, step, loss_or_grads, params, learning_rate):
     """Updates {shared variable: new value} of the rule called ``rule``.
 
@@ -120,7 +124,13 @@ class Step:
         return tangent
 
     def retr(self, u, retraction):
-        """Point reached along u by a retraction: a name, a function, or None, the manifold's own."""
+        """Point reached along u by a retraction: a name, a function, or None, the manifold's own.
+
+        Of the names in `SHARED_NAMES`, which serve parameters of several manifolds in one call, each
+        manifold takes those that it has, and its own best retraction in place of another.
+        """
+        if retraction in SHARED_NAMES and retraction not in self.manifold.retractions:
+            retraction = None
         return self.manifold.retr(self.x, u, kind=retraction)
 
 

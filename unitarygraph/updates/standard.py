@@ -20,8 +20,9 @@ def sgd(loss_or_grads, params, learning_rate, *, retraction="qr"):
     loss_or_grads : symbolic scalar, or one gradient a parameter, stacked or complex
     params : shared variables, from `unitarygraph.parameter` or `pytensor.shared`, or one
     learning_rate : float or symbolic scalar; cast to each parameter's dtype
-    retraction : a name of ``manifold.retractions``, such as "qr", "polar", "cayley" or "exp", or a
-        function that ``manifold.retr`` takes; None for the manifold's own
+    retraction : "qr", "polar", "cayley" or "exp", in whose place a manifold without it takes its own
+        best one; another name of ``manifold.retractions``; a function that ``manifold.retr`` takes;
+        None for the manifold's own
 
     Returns
     -------
