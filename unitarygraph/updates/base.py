@@ -18,7 +18,6 @@ from unitarygraph.manifolds import Euclidean, GeneralizedStiefel
 from unitarygraph.parameter import manifold_of
 from unitarygraph.updates.soundness import check_update
 
-
 #: retractions that rules may be given for parameters of which not all have them
 SHARED_NAMES = ("qr", "polar", "cayley", "exp")
 
