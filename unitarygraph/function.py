@@ -10,8 +10,8 @@ import pytensor
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.core.layout import REAL_DTYPES, from_complex, to_complex
-from unitarygraph.stacked.variables import ComplexVariable, mark
+from unitarygraph.core.layout import REAL_DTYPES, from_complex, plain, to_complex
+from unitarygraph.stacked.variables import Complex, ComplexVariable, mark
 
 
 @overload
@@ -34,7 +34,10 @@ def grad(cost: Variable, wrt: Any, **kwargs: Any) -> Any:
         )
     single = isinstance(wrt, Variable)
     variables = [wrt] if single else list(wrt)
-    found: Any = pytensor.grad(cost, variables, **kwargs)
+    # A marked tensor is no part of the graph that is made of it: that is its storage's.
+    marked = [isinstance(v.owner.op, Complex) if v.owner is not None else False for v in variables]
+    sources = [plain(v) if m else v for v, m in zip(variables, marked, strict=True)]
+    found: Any = pytensor.grad(cost, sources, **kwargs)
     results = [
         mark(g) if isinstance(v, ComplexVariable) and g is not None else g
         for v, g in zip(variables, found, strict=True)

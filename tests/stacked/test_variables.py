@@ -344,6 +344,20 @@ def test_conversions(rng):
             wrong()
 
 
+def test_gradients_to_marked_tensors_and_results(rng):
+    """By the storage that they mark: it is what the graph is made of."""
+    x = pt.tensor("x", shape=(2, N, N), dtype="float64")
+    Z, value = ug.as_complex(x), normal(rng, N, N)
+    Y = Z @ Z
+    loss = (Y * Y.conj()).real.sum()
+    f = ug.function([x], [*ug.grad(loss, [Z, Y]), ug.grad(loss, x)], mode="FAST_COMPILE")
+    to_z, to_y, to_x = f(ug.stacked.from_complex(value))
+    y = value @ value
+    assert np.allclose(to_y, 2 * y)
+    assert np.allclose(to_z, 2 * y @ value.conj().T + value.conj().T @ (2 * y))
+    assert np.array_equal(ug.stacked.to_complex(to_x), to_z)
+
+
 def test_function_takes_both_forms_and_names_the_wrong_ones(rng):
     Z, u = ug.matrix("Z", shape=(N, N)), ug.vector("u")
     f = ug.function([Z, pytensor.In(u, name="v")], {"a": Z @ u, "n": Z.norm()}, mode="FAST_COMPILE")
