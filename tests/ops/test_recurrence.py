@@ -8,13 +8,14 @@ from pytensor.compile.mode import Mode
 from pytensor.gradient import pullback, pushforward, verify_grad
 
 import unitarygraph as ug
+from unitarygraph.ops.activations import RECURRENT
 from unitarygraph.ops.recurrence import Recurrence, RecurrenceGrad, recurrence, reference
 from unitarygraph.ops.recurrence.scan import recurrence_scan
 
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 PYTHON = Mode(linker="py", optimizer="fast_compile")
 FIELDS = ("complex", "real")
-ACTIVATIONS = ("modrelu", "relu", "leaky_relu", "tanh", "identity")
+ACTIVATIONS = tuple(RECURRENT)
 NAMES = ("drive", "W", "h0", "bias")
 
 

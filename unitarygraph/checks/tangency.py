@@ -1,6 +1,7 @@
 """Whether a vector is tangent, found without the manifold's own projection."""
 
 import numpy as np
+import pytensor.tensor as pt
 
 from unitarygraph.core.layout import storage
 from unitarygraph.manifolds.base import evaluate
@@ -28,7 +29,7 @@ LIMIT = 0.02
 
 def unit(manifold, x, u):
     """The tangent u divided by its length in the manifold's metric, all matrices of a batch jointly."""
-    length = np.linalg.norm(evaluate(manifold.norm(x, u)))
+    length = np.linalg.norm(evaluate(manifold.norm(*map(pt.as_tensor, (x, u)))))
     return (u / length).astype(x.dtype) if length else u
 
 

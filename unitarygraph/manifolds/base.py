@@ -290,7 +290,9 @@ class Manifold:
     def _part_across(self, method, x, u, tol):
         x, u = self._stored_array(method, "x", x), self._stored_array(method, "u", u)
         limit = self.tolerance(x) if tol is None else tol
-        across = np.linalg.norm(evaluate(self.proj(x, u)) - u) / max(np.linalg.norm(u), 1.0)
+        across = np.linalg.norm(evaluate(self.proj(*map(pt.as_tensor, (x, u)))) - u) / max(
+            np.linalg.norm(u), 1.0
+        )
         return across, limit
 
     def random_point(self, shape, rng=None, dtype=None):
@@ -308,7 +310,7 @@ class Manifold:
         # nothing but rounding: then the next one.
         for _ in range(2):
             normal = rng.standard_normal(stored.shape).astype(stored.dtype)
-            tangent = evaluate(self.proj(stored, normal))
+            tangent = evaluate(self.proj(*map(pt.as_tensor, (stored, normal))))
             noise = np.finfo(stored.dtype).eps ** 0.5 * np.linalg.norm(normal)
             if np.linalg.norm(tangent) > noise:
                 break
