@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     "docs/backends.md",
-    "docs/batch-normalisation.md",
+    "docs/batch-normalization.md",
     "docs/complex-variables.md",
     "docs/dissolving.md",
     "docs/layers.md",
