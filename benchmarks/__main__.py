@@ -23,7 +23,7 @@ BENCHMARKS = (
     "retractions",
     "scaling",
     "structured",
-    "optimisers",
+    "optimizers",
 )
 
 

@@ -18,8 +18,11 @@ SECTIONS = {
     "ug.updates.schedules": ("unitarygraph.updates.schedules", None),
     "ug.parametrizations": ("unitarygraph.parametrizations", None),
     "ug.nn": ("unitarygraph.nn", None),
+    "ug.nn.initializers": ("unitarygraph.nn.initializers", None),
     "unitarygraph.models": ("unitarygraph.models", "`from unitarygraph import models`"),
     "unitarygraph.tasks": ("unitarygraph.tasks", "`from unitarygraph import tasks`"),
+    "unitarygraph.training": ("unitarygraph.training", "also `ug.train` and `ug.load`"),
+    "unitarygraph.comparing": ("unitarygraph.comparing", "also `ug.compare`"),
 }
 WIDTH = 100
 

@@ -10,18 +10,27 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     "docs/backends.md",
-    "docs/batch-normalisation.md",
+    "docs/batch-normalization.md",
     "docs/complex-variables.md",
     "docs/dissolving.md",
     "docs/layers.md",
     "docs/orthogonalize.md",
     "docs/parametrizations.md",
+    "docs/training.md",
     "docs/wrong-graph.md",
 ]
 
 
+def test_every_page_with_python_is_run():
+    """But for your-own-model.md, which tests/models/test_own_model.py runs."""
+    pages = {"README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))}
+    shown = {page for page in pages if "```python" in (ROOT / page).read_text()}
+    assert shown == {*PAGES, "docs/your-own-model.md"}
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_python_blocks_run_in_order(page, capsys):
+def test_page_runs_in_order(page, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # pages write runs
     text = (ROOT / page).read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)
     assert blocks

@@ -1,4 +1,4 @@
-"""Every update rule and minimiser on three objectives over unitary matrices, in double."""
+"""Every update rule and minimizer on three objectives over unitary matrices, in double."""
 
 import time
 from dataclasses import dataclass, replace
@@ -171,7 +171,7 @@ def run_rule(problem, rule, rate, schedule, options, steps):
 
 
 def run_method(problem, method, steps):
-    """(gap, deviation, ms an iteration) of a full-batch minimiser."""
+    """(gap, deviation, ms an iteration) of a full-batch minimizer."""
     W = ug.parameter(problem.start.copy(), problem.manifold, name="W")
     marks = []
     found = ug.minimize(
@@ -202,7 +202,7 @@ def geoopt_rules(problem, steps):
     import torch
 
     made, sgd, adam = {}, geoopt.optim.RiemannianSGD, geoopt.optim.RiemannianAdam
-    for name, optimiser, rate, options in (
+    for name, optimizer, rate, options in (
         ("geoopt RiemannianSGD", sgd, 1.0, {}),
         # Its second moment is |g|^2 where ours is a mean: n times the rate is about the same step.
         ("geoopt RiemannianAdam", adam, 0.05 * N, {"betas": (0.9, 0.95)}),
@@ -210,7 +210,7 @@ def geoopt_rules(problem, steps):
         x = geoopt.ManifoldParameter(
             torch.tensor(problem.start), manifold=geoopt.EuclideanStiefel()
         )
-        rule = optimiser([x], lr=rate, **options)
+        rule = optimizer([x], lr=rate, **options)
         start = time.perf_counter()
         for step in range(steps):
             if "Adam" in name:
