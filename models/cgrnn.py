@@ -2,7 +2,10 @@
 
 from types import MappingProxyType
 
+import numpy as np
+
 from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.cgrnn_cell import CGRNNCell
 from unitarygraph.parametrizations import Point
 
@@ -43,7 +46,9 @@ class CGRNN(RecurrentModel):
     )
     unitary = True
 
-    def make_cell(self, input_size, rng, prefix, complex_input):
+    def make_cell(
+        self, input_size: int, rng: np.random.Generator, prefix: str, complex_input: bool
+    ) -> Cell:
         """Return a `CGRNNCell`."""
         keys = ("gates", "activation", "gate_bias", "train_mixture")
         return CGRNNCell(

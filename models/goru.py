@@ -2,7 +2,10 @@
 
 from types import MappingProxyType
 
+import numpy as np
+
 from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.goru_cell import GORUCell
 from unitarygraph.parametrizations.givens import Givens
 
@@ -38,7 +41,9 @@ class GORU(RecurrentModel):
     )
     unitary = True
 
-    def make_cell(self, input_size, rng, prefix, complex_input):
+    def make_cell(
+        self, input_size: int, rng: np.random.Generator, prefix: str, complex_input: bool
+    ) -> Cell:
         """Return a `GORUCell`."""
         W = self.make_matrix(rng, prefix)
         return GORUCell(W, input_size, gate_bias=self.gate_bias, rng=rng, prefix=prefix)

@@ -2,7 +2,10 @@
 
 from types import MappingProxyType
 
+import numpy as np
+
 from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.gru_cell import GRUCell
 
 
@@ -25,7 +28,9 @@ class GRU(RecurrentModel):
 
     defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
 
-    def make_cell(self, input_size, rng, prefix, complex_input):
+    def make_cell(
+        self, input_size: int, rng: np.random.Generator, prefix: str, complex_input: bool
+    ) -> Cell:
         """Return a `GRUCell`."""
         options = {"gate_bias": self.gate_bias, "rng": rng, "dtype": self.dtype, "prefix": prefix}
         return GRUCell(input_size, self.hidden_size, **options)

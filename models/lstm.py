@@ -2,7 +2,10 @@
 
 from types import MappingProxyType
 
+import numpy as np
+
 from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.lstm_cell import LSTMCell
 
 
@@ -26,7 +29,9 @@ class LSTM(RecurrentModel):
 
     defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}, "clip": 1.0})
 
-    def make_cell(self, input_size, rng, prefix, complex_input):
+    def make_cell(
+        self, input_size: int, rng: np.random.Generator, prefix: str, complex_input: bool
+    ) -> Cell:
         """Return an `LSTMCell`."""
         options = {
             "forget_bias": self.forget_bias,

@@ -6,13 +6,16 @@ from types import MappingProxyType
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.models.base import Model
-from unitarygraph.nn.cell import RecurrentCell
+from unitarygraph.nn.cell import Cell, RecurrentCell
 from unitarygraph.nn.functions import dropout
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrence import readout
+from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.operands import stored
+from unitarygraph.stacked.typing import Array, Updates, Value
 
 
 class RecurrentModel(Model):
@@ -38,7 +41,7 @@ class RecurrentModel(Model):
     bidirectional: bool = False
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.layers < 1:
             raise ValueError(f"layers must be at least 1, got {self.layers}")
@@ -87,7 +90,9 @@ class RecurrentModel(Model):
     #: whether h_0 is trained
     learned_start = False
 
-    def make_cell(self, input_size, rng, prefix, complex_input):
+    def make_cell(
+        self, input_size: int, rng: np.random.Generator, prefix: str, complex_input: bool
+    ) -> Cell:
         """Return a `unitarygraph.nn.Cell` whose parameters' names begin with prefix.
 
         Here `cell` around `make_matrix`.
@@ -105,7 +110,7 @@ class RecurrentModel(Model):
             prefix=prefix,
         )
 
-    def make_matrix(self, rng, prefix):
+    def make_matrix(self, rng: np.random.Generator, prefix: str) -> Parametrization:
         """Return the `unitarygraph.parametrizations.Parametrization` of W, (n, n).
 
         Here `matrix`, to which go `matrix_options` and those of the model's options that it knows.
@@ -121,14 +126,14 @@ class RecurrentModel(Model):
         return self.matrix(self.hidden_size, rng=rng, dtype=self.dtype, name=name, **chosen)
 
     @property
-    def cells(self):
+    def cells(self) -> list[Cell]:
         """All cells, layer by layer."""
         return [cell for layer in self.stack for cell in layer]
 
-    def __call__(self, x, mask=None):
+    def __call__(self, x: Value, mask: Value | None = None) -> TensorVariable:
         return self._outputs(x, mask, None)
 
-    def training(self, x, mask=None):
+    def training(self, x: Value, mask: Value | None = None) -> tuple[TensorVariable, Updates]:
         """Outputs with dropout, and the updates of its random generators."""
         if not self.dropout:
             return self(x, mask), {}
@@ -159,10 +164,10 @@ class RecurrentModel(Model):
         updates |= after
         return states
 
-    def recurrent_matrix(self):
+    def recurrent_matrix(self) -> Array | None:
         """Current W of the first cell, None where a cell has none."""
         return self.cells[0].matrix()
 
-    def recurrent_matrices(self):
+    def recurrent_matrices(self) -> list[Array]:
         """Current W of every cell that has one."""
         return [W for W in (cell.matrix() for cell in self.cells) if W is not None]

@@ -5,13 +5,17 @@ points of the manifold and undoes a violation C to first order. Source: Xiao, Li
 "Dissolving constraints for Riemannian optimization", Mathematics of Operations Research 49.
 """
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import is_complex, storage
 from unitarygraph.manifolds import (
     GeneralizedStiefel,
     Grassmann,
+    Manifold,
     Product,
     SpecialUnitary,
     Stiefel,
@@ -23,7 +27,7 @@ from unitarygraph.manifolds.unit_vectors import UnitVectors
 from unitarygraph.stacked.variables import mark
 
 
-def dissolve(X, manifold):
+def dissolve(X: Any, manifold: Manifold) -> Any:
     r"""The dissolved matrix A(X), of the shape and dtype of X.
 
     ====================== ==================================== ==============================
@@ -70,7 +74,7 @@ def dissolve(X, manifold):
     return mark(dissolved) if is_complex(X) else dissolved
 
 
-def quad_penalty(X, manifold):
+def quad_penalty(X: Any, manifold: Manifold) -> TensorVariable:
     r"""Sum of squares of the constraint's violation, :math:`\|C(X)\|_F^2`, a scalar.
 
     C as in `dissolve`, summed over the matrices of a batch and the factors of a product too. Raises as
@@ -82,7 +86,8 @@ def quad_penalty(X, manifold):
     27.0
     """
     if isinstance(manifold, Product):
-        return sum(quad_penalty(x, m) for x, m in _entries("quad_penalty", X, manifold))
+        shares: Any = (quad_penalty(x, m) for x, m in _entries("quad_penalty", X, manifold))
+        return sum(shares)
     stored = _checked("quad_penalty", X, manifold)
     return pt.sum(pt.square(_violation(stored, manifold)))
 

@@ -94,7 +94,7 @@ def function(
 class Function:
     """A compiled function that takes and returns NumPy complex arrays; see `function`."""
 
-    def __init__(self, compiled, variables, outputs):
+    def __init__(self, compiled: Any, variables: Any, outputs: Any) -> None:
         #: the function as PyTensor made it, on stacked storage
         self.compiled = compiled
         self._inputs = [

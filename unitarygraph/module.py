@@ -1,12 +1,16 @@
 """What is trained and what is kept: one walk through parametrizations, layers, cells and models."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import numpy as np
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Variable
 from pytensor.tensor.sharedvar import TensorSharedVariable
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.parameter import GROUPS, Parameter, group_of
+from unitarygraph.stacked.typing import Updates
 
 
 class Module:
@@ -54,28 +58,28 @@ class Module:
                     )
 
     @property
-    def params(self):
+    def params(self) -> list[SharedVariable]:
         """The shared variables to train, a new list."""
         return [v for owner, v in _variables(self) if owner.trains(v)]
 
     @property
-    def buffers(self):
+    def buffers(self) -> list[SharedVariable]:
         """The other shared tensors that values depend on or updates move, a new list."""
         return [v for owner, v in _variables(self) if not owner.trains(v)]
 
-    def group(self, name):
+    def group(self, name: str) -> list[SharedVariable]:
         """Those of `params` in a group, "orthogonal", "phase" or "other"; ValueError for another."""
         if name not in GROUPS:
             raise ValueError(f"group: expected one of {', '.join(GROUPS)}, got {name!r}")
         return [p for p in self.params if group_of(p) == name]
 
-    def penalty(self):
+    def penalty(self) -> TensorVariable | None:
         """Scalar to be added to the loss in training, None for nothing."""
         shares = [m.own_penalty() for m in _modules(self)]
         given = [share for share in shares if share is not None]
         return sum(given[1:], given[0]) if given else None
 
-    def post_updates(self, optimizer_state=()):
+    def post_updates(self, optimizer_state: Iterable[SharedVariable] = ()) -> Updates:
         """Updates to be made after each training step, by a function of their own.
 
         ``optimizer_state``: the shared variables in which the update rule of `params` remembers, for
@@ -87,23 +91,23 @@ class Module:
             for variable, new in module.own_post_updates(optimizer_state).items()
         }
 
-    def free_parameters(self):
+    def free_parameters(self) -> int:
         """Number of free real parameters: what is stored, less what is not read or is bound."""
         return sum(m.own_free_parameters() for m in _modules(self))
 
-    def trains(self, variable):
+    def trains(self, variable: Variable) -> bool:
         """Whether a shared variable among the attributes is trained."""
         return isinstance(variable, Parameter)
 
-    def own_penalty(self):
+    def own_penalty(self) -> TensorVariable | None:
         """The module's share of `penalty`: a scalar, or None."""
-        return None  # noqa: RET501
+        return None
 
-    def own_post_updates(self, optimizer_state=()):
+    def own_post_updates(self, optimizer_state: Iterable[SharedVariable] = ()) -> Updates:
         """The module's share of `post_updates`."""
         return {}
 
-    def own_free_parameters(self):
+    def own_free_parameters(self) -> int:
         """The module's share of `free_parameters`: here the sizes of its own trained variables."""
         return sum(
             int(np.prod(v.type.shape))

@@ -1,5 +1,7 @@
 """Shared variables that know their manifold."""
 
+from typing import Any, overload
+
 import numpy as np
 from pytensor import config
 from pytensor.compile.sharedvalue import SharedVariable
@@ -9,6 +11,7 @@ from pytensor.tensor.type import TensorType
 
 from unitarygraph.core.layout import REAL_DTYPES, from_complex, is_complex, to_complex
 from unitarygraph.manifolds import Euclidean, Manifold
+from unitarygraph.stacked.typing import Array, ComplexArray
 from unitarygraph.stacked.variables import ComplexVariable
 
 FLAT, FLAT_COMPLEX = Euclidean(field="real"), Euclidean(field="complex")
@@ -21,18 +24,18 @@ class Parameter(TensorSharedVariable):
     """Shared variable that knows its manifold and its group; made by `parameter`."""
 
     @property
-    def manifold(self):
+    def manifold(self) -> Manifold:
         """Manifold of the values."""
         # PyTensor copies `tag` when it clones a variable, not other attributes.
         return self.tag.manifold
 
     @property
-    def group(self):
+    def group(self) -> str:
         """Which update rule it is for: "orthogonal", "phase" or "other"."""
         return group_of(self)
 
     @property
-    def value(self):
+    def value(self) -> Array:
         """Copy of the current value, a NumPy complex array in the complex field."""
         stored = self.get_value()
         return to_complex(stored) if self.manifold.field == "complex" else stored
@@ -42,7 +45,27 @@ class ComplexParameter(ComplexVariable, Parameter):
     """A parameter on a complex manifold: a complex variable."""
 
 
-def parameter(value, manifold=None, name=None, group=None):
+@overload
+def parameter(
+    value: ComplexArray,
+    manifold: Manifold | None = None,
+    name: str | None = None,
+    group: str | None = None,
+) -> ComplexParameter: ...
+@overload
+def parameter(
+    value: Any, manifold: None = None, name: str | None = None, group: str | None = None
+) -> Parameter: ...
+@overload
+def parameter(
+    value: Any, manifold: Manifold, name: str | None = None, group: str | None = None
+) -> ComplexParameter | Any: ...
+def parameter(
+    value: Any,
+    manifold: Any = None,
+    name: str | None = None,
+    group: str | None = None,
+) -> Any:
     """Shared variable with a static shape, a ``.manifold``, flat space by default, and a ``.value``.
 
     On a complex manifold it is a complex variable, its storage ``.stacked``.

@@ -1,7 +1,7 @@
 """Any weight as matrices: how far they are from orthonormal, and the nearest ones in their place."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
@@ -12,6 +12,7 @@ from unitarygraph.manifolds import Euclidean
 from unitarygraph.manifolds.base import gram_deviation
 from unitarygraph.parameter import FLAT, declared_manifold
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.typing import Params
 
 
 class Weights(NamedTuple):
@@ -49,7 +50,7 @@ def matrix_shape(shape):
     return shape[0], int(np.prod(shape[1:]))
 
 
-def unitarity(W, field=None):
+def unitarity(W: Any, field: str | None = None) -> Any:
     r""":math:`\|W^H W - I\|_F`, computed in double precision from values, never from a graph.
 
     Parameters
@@ -98,7 +99,7 @@ def _of_short_side(z):
     return float(np.max(gram_deviation(z), initial=0.0))
 
 
-def orthogonalize(params, field=None):
+def orthogonalize(params: Params, field: str | None = None) -> None:
     r"""Replace each weight, in place, by the polar factor :math:`U V^H` of its thin SVD.
 
     It is the nearest matrix with orthonormal columns, or with orthonormal rows where there are fewer of

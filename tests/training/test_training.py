@@ -598,6 +598,13 @@ def test_optimizer_options_leave_out_what_every_rule_takes():
     assert not {"loss_or_grads", "params", "learning_rate"} & set(rule_options("adam"))
 
 
+def test_text_gives_numbers_where_python_may_give_variables():
+    assert rule_options("adam")["beta1"].read("beta1", "0.5") == 0.5
+    assert rule_options("projunn")["rng"].read("rng", "3") == 3
+    with pytest.raises(ValueError, match="beta1: expected float, got 'much'"):
+        rule_options("adam")["beta1"].read("beta1", "much")
+
+
 KEPT = """
 import resource
 import numpy as np

@@ -1,5 +1,7 @@
 """How far a matrix is from being unitary."""
 
+from typing import Any
+
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
@@ -9,7 +11,7 @@ from unitarygraph.parameter import declared_manifold
 from unitarygraph.stacked.algebra import algebra
 
 
-def matrix_unitarity(W, field=None):
+def matrix_unitarity(W: Any, field: str | None = None) -> Any:
     r""":math:`\|W^H W - I\|_F`, computed in double precision from values, never from a graph.
 
     Parameters

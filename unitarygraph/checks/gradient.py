@@ -1,7 +1,10 @@
 """Is the gradient the slope? Compared with differences along random tangents."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytensor
@@ -11,6 +14,7 @@ from unitarygraph.checks.report import DirectionsCheck, table
 from unitarygraph.checks.tangency import LIMIT, stored_inputs, tangency, unit
 from unitarygraph.core.layout import plain
 from unitarygraph.parameter import manifold_of
+from unitarygraph.stacked.typing import Seed
 
 TOLERANCE = {"float64": 1e-5, "float32": 2e-2}
 STEPS = {"float64": np.logspace(-1, -8, 15), "float32": np.logspace(0, -4, 9)}
@@ -35,12 +39,12 @@ class GradientCheck(DirectionsCheck):
     tolerance: float
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether differences approach the slope in every direction and the gradient is tangent."""
         best = np.nanmin(np.where(np.isfinite(self.errors), self.errors, np.inf), axis=1)
         return bool(np.all(best <= self.tolerance) and self.tangency <= LIMIT)
 
-    def __str__(self):
+    def __str__(self) -> str:
         worst = int(np.argmax(self.errors.min(axis=1)))
         summary = (
             f"smallest error {self.errors[worst].min():.1e} (limit {self.tolerance:.0e}), "
@@ -61,17 +65,17 @@ class GradientCheck(DirectionsCheck):
 
 
 def check_gradient(
-    loss,
-    param,
-    inputs=None,
-    directions=3,
-    steps=None,
-    tolerance=None,
-    retraction=None,
-    rng=0,
-    mode="FAST_COMPILE",
-    plot=None,
-):
+    loss: Any,
+    param: Any,
+    inputs: Mapping[Any, Any] | None = None,
+    directions: int = 3,
+    steps: Any = None,
+    tolerance: Any = None,
+    retraction: str | None = None,
+    rng: Seed = 0,
+    mode: Any = "FAST_COMPILE",
+    plot: Any = None,
+) -> GradientCheck:
     r"""Compare the gradient of a loss with finite differences along random tangents.
 
     For unit tangents u at the parameter's value x and a sequence of steps t, the central difference
@@ -132,7 +136,8 @@ def check_gradient(
     walk = pytensor.function([tangent], manifold.retr(here, tangent, kind=retraction), **options)
 
     values = list(inputs.values())
-    slopes, differences = [], []
+    slopes: Any = []
+    differences: Any = []
     for _ in range(directions):
         u = unit(manifold, x, manifold.random_tangent(x, rng))
         value, riemannian = slope_of(u, *values)

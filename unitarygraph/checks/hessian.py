@@ -1,7 +1,10 @@
 """Is the Hessian the curvature? Compared with a loss along random tangents."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytensor
@@ -12,6 +15,7 @@ from unitarygraph.checks.retraction import slope
 from unitarygraph.checks.tangency import LIMIT, stored_inputs, tangency, unit
 from unitarygraph.core.layout import plain
 from unitarygraph.parameter import manifold_of
+from unitarygraph.stacked.typing import Seed
 
 STEPS = {"float64": np.logspace(-1, -3, 9), "float32": np.logspace(-0.7, -1.5, 7)}
 #: how far below 3 a slope may be, and how far the Hessian from symmetric
@@ -38,13 +42,13 @@ class HessianCheck(DirectionsCheck):
     tolerance: tuple[float, float]
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether all slopes are 3 or more and the Hessian is symmetric and tangent."""
         below, skew = self.tolerance
         steep = np.all(self.slopes >= 3 - below)
         return bool(steep and self.asymmetry <= skew and self.tangency <= LIMIT)
 
-    def __str__(self):
+    def __str__(self) -> str:
         worst = int(np.argmin(self.slopes))
         summary = (
             f"slope {self.slopes[worst]:.2f} (expected 3), asymmetry {self.asymmetry:.1e} "
@@ -59,17 +63,17 @@ class HessianCheck(DirectionsCheck):
 
 
 def check_hessian(
-    loss,
-    param,
-    inputs=None,
-    directions=3,
-    steps=None,
-    tolerance=None,
-    retraction=None,
-    rng=0,
-    mode="FAST_COMPILE",
-    plot=None,
-):
+    loss: Any,
+    param: Any,
+    inputs: Mapping[Any, Any] | None = None,
+    directions: int = 3,
+    steps: Any = None,
+    tolerance: Any = None,
+    retraction: str | None = None,
+    rng: Seed = 0,
+    mode: Any = "FAST_COMPILE",
+    plot: Any = None,
+) -> HessianCheck:
     r"""Compare the Riemannian Hessian of a loss with the loss along random tangents.
 
     For unit tangents u at the parameter's value x the error of the expansion

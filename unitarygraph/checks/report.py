@@ -1,6 +1,6 @@
 """How a check's result is shown: a table of figures with a verdict, and the log-log plot."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,12 +60,16 @@ class DirectionsCheck:
     parameter: str
     steps: np.ndarray
     errors: np.ndarray
-    passed: bool
 
-    def __bool__(self):
+    @property
+    def passed(self) -> bool:
+        """Whether all is well."""
+        raise NotImplementedError
+
+    def __bool__(self) -> bool:
         return self.passed
 
-    def plot(self, target=True):
+    def plot(self, target: Any = True) -> Any:
         """Error against step, both logarithmic, until rounding takes over.
 
         ``target``: a path, matplotlib Axes, or True for a new figure. Returns the Axes.

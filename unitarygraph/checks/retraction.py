@@ -1,6 +1,10 @@
 """Does a manifold's retraction do what it declares? Measured."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -8,6 +12,8 @@ import pytensor.tensor as pt
 
 from unitarygraph.checks.report import draw_loglog, table, verdict
 from unitarygraph.checks.tangency import LIMIT, tangency, unit
+from unitarygraph.manifolds import Manifold
+from unitarygraph.stacked.typing import Seed
 
 STEPS = {"float64": np.logspace(-1, -3, 9), "float32": np.logspace(-0.2, -1.2, 7)}
 
@@ -31,7 +37,7 @@ class Measured:
     limit: float
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether all numbers are within their limits."""
         small = self.origin <= self.limit and self.derivative <= self.limit
         return bool(small and self.deviation <= 1 and self.order >= self.declared - 0.25)
@@ -48,14 +54,14 @@ class RetractionCheck:
     tangency: float
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether every retraction passed and the projected vectors are tangent."""
         return self.tangency <= LIMIT and all(m.passed for m in self.kinds.values())
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.passed
 
-    def __str__(self):
+    def __str__(self) -> str:
         columns = {
             "kind": (max(map(len, ("declared", *self.kinds))), ""),
             "declared": (8, "d"),
@@ -74,21 +80,21 @@ class RetractionCheck:
             f"retractions of {self.manifold}", columns, rows, [(summary, self.tangency <= LIMIT)]
         )
 
-    def plot(self, target=True):
+    def plot(self, target: Any = True) -> Any:
         """Tangential error against step, both logarithmic. Arguments as of GradientCheck.plot."""
         curves = {kind: m.errors for kind, m in self.kinds.items()}
         return draw_loglog(target, self.steps, curves, order=2, title=self.manifold)
 
 
 def check_retraction(
-    manifold,
-    shape=(6, 6),
-    kinds=None,
-    dtype="float64",
-    rng=0,
-    mode="FAST_COMPILE",
-    plot=None,
-):
+    manifold: Manifold,
+    shape: Sequence[int] = (6, 6),
+    kinds: Iterable[str] | None = None,
+    dtype: str = "float64",
+    rng: Seed = 0,
+    mode: Any = "FAST_COMPILE",
+    plot: Any = None,
+) -> RetractionCheck:
     r"""Measure the retractions of a manifold at a random point, along a random unit tangent.
 
     A retraction has R(x, 0) = x and dR/dt = u at 0; it is of order 2 when its acceleration at 0 has

@@ -4,10 +4,14 @@ A complex scalar is ``(2,)``, a complex vector ``(2, n)``, a complex matrix ``(2
 matrices ``(..., 2, m, n)``.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
 from pytensor import config
 from pytensor.graph.basic import Variable
+from pytensor.tensor.variable import TensorVariable
 
 FIELDS = ("complex", "real")
 REAL_DTYPES = ("float32", "float64")
@@ -19,7 +23,7 @@ def plane_axis(ndim):
     return -min(ndim, 3)
 
 
-def from_complex(z):
+def from_complex(z: Any) -> np.ndarray:
     """Stack a NumPy complex array: ``(m, n) -> (2, m, n)``, ``(n,) -> (2, n)``, ``() -> (2,)``.
 
     complex64 becomes float32, complex128 float64; a real array of floats gets a zero imaginary plane.
@@ -34,7 +38,7 @@ def from_complex(z):
     return np.stack([z.real, z.imag], axis=plane_axis(z.ndim + 1))
 
 
-def to_complex(a):
+def to_complex(a: Any) -> np.ndarray:
     """NumPy complex array of a stacked one: ``(..., 2, m, n) -> (..., m, n)``, ``(2, n) -> (n,)``.
 
     float32 becomes complex64, float64 complex128; NaN and infinities keep their plane. Raises
@@ -54,7 +58,9 @@ def to_complex(a):
     return z
 
 
-def matrix(name=None, shape=(None, None), dtype=None):
+def matrix(
+    name: str | None = None, shape: Sequence[int | None] = (None, None), dtype: Any = None
+) -> TensorVariable:
     """Symbolic complex matrix: ``shape=(..., m, n)`` gives a variable of shape ``(..., 2, m, n)``.
 
     ``None`` stands for a length that is not known; dtype is float32 or float64, by default

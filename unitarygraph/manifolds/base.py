@@ -9,7 +9,7 @@ complex variables. Methods on values take stored and complex NumPy arrays; `rand
 ones.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar, NamedTuple
@@ -18,9 +18,11 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor import config
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import REAL_DTYPES, is_complex, storage, to_complex
-from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.algebra import Algebra, algebra
+from unitarygraph.stacked.typing import Array, M, Seed, Value
 from unitarygraph.stacked.variables import mark
 
 #: methods whose result is a point or a vector, and those whose result is real numbers
@@ -87,38 +89,38 @@ class Manifold:
     #: fields over which the manifold exists
     fields: ClassVar[tuple[str, ...]] = ("complex", "real")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         algebra(self.field)
         if self.field not in self.fields:
             name = type(self).__name__
             raise ValueError(f"{name}: field must be {self.fields[0]!r}, got {self.field!r}")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{type(self).__name__}({self.field})"
 
     @property
-    def matrices(self):
+    def matrices(self) -> Algebra:
         """Algebra of the manifold's field."""
         return algebra(self.field)
 
     @property
-    def retractions(self):
+    def retractions(self) -> dict[str, int]:
         """Names of the retractions with their declared orders."""
         return {name: entry.order for name, entry in self.retraction_table.items()}
 
     @property
-    def best_retraction(self):
+    def best_retraction(self) -> str:
         """Name of the retraction that `retr` takes by itself: the first of the highest order."""
         orders = self.retractions
         if not orders:
             raise NotImplementedError(f"{self} has no retraction")
         return max(orders, key=orders.__getitem__)
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         """Tangent vector at x nearest to g."""
         raise NotImplementedError(f"{self} has no proj")
 
-    def egrad2rgrad(self, x, g):
+    def egrad2rgrad(self, x: M | Array, g: M | Array) -> M:
         r"""Riemannian gradient of the Euclidean gradient g.
 
         The tangent r with :math:`\langle r, v\rangle_x = \mathrm{Re}\,\mathrm{tr}(g^H v)` for every
@@ -126,14 +128,14 @@ class Manifold:
         """
         return self.proj(x, g)
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: M | Array, egrad: M | Array, ehess: M | Array, u: M | Array) -> M:
         """Riemannian Hessian applied to the tangent u.
 
         ``egrad``, ``ehess``: Euclidean gradient at x and its derivative in the direction u.
         """
         raise NotImplementedError(f"{self} has no ehess2rhess")
 
-    def retr(self, x, u, kind=None):
+    def retr(self, x: M | Array, u: M | Array, kind: str | Callable[..., Any] | None = None) -> M:
         """Point reached from x along the tangent u by the retraction ``kind``.
 
         ``kind`` is None for the manifold's own best one (`best_retraction`), a name of `retractions`,
@@ -148,23 +150,23 @@ class Manifold:
             raise ValueError(f"retr: kind must be one of {names} on {self}, got {kind!r}")
         return self.retraction_table[kind].move(self, x, u)
 
-    def exp(self, x, u):
+    def exp(self, x: M | Array, u: M | Array) -> M:
         """Exponential map: the end of the geodesic that leaves x with velocity u, at time 1."""
         if "exp" not in self.retractions:
             raise NotImplementedError(f"{self} has no exponential map in closed form")
         x, u = self.arguments("exp", x=x, u=u)
         return self.retr(x, u, kind="exp")
 
-    def log(self, x, y):
+    def log(self, x: M | Array, y: M | Array) -> M:
         """Tangent u at x with exp(x, u) = y, where the manifold has it in closed form."""
         raise NotImplementedError(f"{self} has no logarithm in closed form")
 
-    def dist(self, x, y):
+    def dist(self, x: Value, y: Value) -> TensorVariable:
         """Geodesic distance, one number a matrix."""
         x, y = self.arguments("dist", x=x, y=y)
         return self.norm(x, self.log(x, y))
 
-    def transport(self, x, y, v):
+    def transport(self, x: M | Array, y: M | Array, v: M | Array) -> M:
         """Tangent v at x moved to the tangent space at y, by projection.
 
         It does not keep lengths unless `isometric_transport` says so.
@@ -172,17 +174,17 @@ class Manifold:
         _, y, v = self.arguments("transport", x=x, y=y, v=v)
         return self.proj(y, v)
 
-    def inner(self, x, u, v):
+    def inner(self, x: Value, u: Value, v: Value) -> TensorVariable:
         """Inner product of the tangents u and v at x, one number a matrix."""
         _, u, v = self.arguments("inner", x=x, u=u, v=v)
         return self.matrices.inner(u, v)
 
-    def norm(self, x, u):
+    def norm(self, x: Value, u: Value) -> TensorVariable:
         """Length of the tangent u at x, one number a matrix."""
         _, u = self.arguments("norm", x=x, u=u)
         return self.matrices.norm(u)
 
-    def mean_square(self, x, u):
+    def mean_square(self, x: Value, u: Value) -> TensorVariable:
         """Square of u on the scale of one coordinate, shaped to broadcast against u.
 
         It is |u|^2 / dim, one number a matrix, so that a tangent divided by its root is a tangent.
@@ -194,23 +196,23 @@ class Manifold:
         freedom = np.asarray(max(self.dim((rows, columns)), 1), u.type.dtype)
         return pt.shape_padright(self.inner(x, u, u) / freedom, self.matrices.axes)
 
-    def nearest(self, x):
+    def nearest(self, x: M | Array) -> M:
         """Point of the manifold nearest to the matrix x."""
         raise NotImplementedError(f"{self} has no nearest point in closed form")
 
-    def dim(self, shape):
+    def dim(self, shape: Sequence[int]) -> int:
         """Real dimension of the manifold of (m, n) matrices, ``shape`` = (..., m, n)."""
         raise NotImplementedError(f"{self} has no dim")
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         """How far a NumPy value is from the manifold, one number a matrix, in float64."""
         raise NotImplementedError(f"{self} has no deviation")
 
-    def tolerance(self, x):
+    def tolerance(self, x: Array) -> Any:
         """Deviation that rounding explains: 1000 eps times the square root of the matrix's rows."""
         return 1000 * np.finfo(x.dtype).eps * max(x.shape[-2] if x.ndim > 1 else 1, 1) ** 0.5
 
-    def is_on(self, x, tol=None):
+    def is_on(self, x: Array, tol: float | None = None) -> bool:
         """Whether the NumPy value x, stored or complex, is on the manifold.
 
         ``tol`` is the largest `deviation` allowed, by default `tolerance`. Raises ValueError for a shape
@@ -220,7 +222,7 @@ class Manifold:
         worst, limit = self._worst_deviation("is_on", x, tol)
         return bool(worst <= limit)
 
-    def require_point(self, x, tol=None):
+    def require_point(self, x: Array, tol: float | None = None) -> None:
         """Raise ValueError, naming deviation and limit, unless `is_on` is true; else as it does."""
         worst, limit = self._worst_deviation("require_point", x, tol)
         if not worst <= limit:
@@ -269,7 +271,7 @@ class Manifold:
                 f"got shape {tuple(shape)}"
             )
 
-    def is_tangent(self, x, u, tol=None):
+    def is_tangent(self, x: Array, u: Array, tol: float | None = None) -> bool:
         """Whether the NumPy value u, stored or complex, is tangent at x.
 
         ``tol`` is the largest length allowed of u's part across the tangent space, relative to u's own
@@ -278,7 +280,7 @@ class Manifold:
         across, limit = self._part_across("is_tangent", x, u, tol)
         return bool(across <= limit)
 
-    def require_tangent(self, x, u, tol=None):
+    def require_tangent(self, x: Array, u: Array, tol: float | None = None) -> None:
         """Raise ValueError, naming length and limit, unless `is_tangent` is true; else as it does."""
         across, limit = self._part_across("require_tangent", x, u, tol)
         if not across <= limit:
@@ -295,14 +297,16 @@ class Manifold:
         )
         return across, limit
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(
+        self, shape: int | Sequence[int], rng: Seed = None, dtype: Any = None
+    ) -> Array:
         """Random point, stored: matrices of shape (..., m, n) as a real NumPy array.
 
         ``rng``: a Generator or a seed; dtype float32 or float64, by default ``floatX``.
         """
         raise NotImplementedError(f"{self} has no random_point")
 
-    def random_tangent(self, x, rng=None):
+    def random_tangent(self, x: Array, rng: Seed = None) -> Array:
         """Random tangent at the NumPy point x, stored or complex as x is: a normal matrix, projected."""
         stored = np.asarray(storage(x))
         rng = np.random.default_rng(rng)

@@ -1,14 +1,17 @@
 """Matrices whose columns are orthonormal in a given inner product."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.manifolds.base import gram_deviation
 from unitarygraph.manifolds.stiefel import Stiefel
 from unitarygraph.ops.polar import Polar
+from unitarygraph.stacked.typing import Array, M, Seed, Value
 
 
 @dataclass(frozen=True, init=False)
@@ -31,7 +34,7 @@ class GeneralizedStiefel(Stiefel):
     deviation_formula: ClassVar[str] = "||X^H B X - I||_F"
 
     # Written out: B comes first, and what is kept of it is its factor.
-    def __init__(self, B, field="complex", metric="euclidean"):
+    def __init__(self, B: Any, field: str = "complex", metric: str = "euclidean") -> None:
         for name, value in {"field": field, "metric": metric}.items():
             object.__setattr__(self, name, value)
         super().__post_init__()
@@ -75,54 +78,56 @@ class GeneralizedStiefel(Stiefel):
         adjoint = self.inverse.conj().T
         return [self._times(adjoint, g) for g in self.arguments(method, **values)]
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         r""":math:`G - X\,\mathrm{herm}(X^H B G)`."""
         return self._pull(self.flat.proj(*self._push("proj", x=x, g=g)))
 
-    def egrad2rgrad(self, x, g):
+    def egrad2rgrad(self, x: M | Array, g: M | Array) -> M:
         r"""Projection of :math:`B^{-1} G`, or its counterpart in the canonical metric."""
         (point,) = self._push("egrad2rgrad", x=x)
         return self._pull(self.flat.egrad2rgrad(point, *self._gradients("egrad2rgrad", g=g)))
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: M | Array, egrad: M | Array, ehess: M | Array, u: M | Array) -> M:
         """Stiefel's, in the coordinates L^H X."""
         point, tangent = self._push("ehess2rhess", x=x, u=u)
         slopes = self._gradients("ehess2rhess", egrad=egrad, ehess=ehess)
         return self._pull(self.flat.ehess2rhess(point, *slopes, tangent))
 
-    def retr(self, x, u, kind=None):
+    def retr(self, x: M | Array, u: M | Array, kind: str | Callable[..., Any] | None = None) -> M:
         """Stiefel's retraction ``kind``, in the coordinates L^H X."""
         if callable(kind):
             return super().retr(x, u, kind)
         return self._pull(self.flat.retr(*self._push("retr", x=x, u=u), kind=kind))
 
-    def log(self, x, y):
+    def log(self, x: M | Array, y: M | Array) -> M:
         """Stiefel's, in the coordinates L^H X."""
         return self._pull(self.flat.log(*self._push("log", x=x, y=y)))
 
-    def inner(self, x, u, v):
+    def inner(self, x: Value, u: Value, v: Value) -> TensorVariable:
         """Inner product of the metric, one number a matrix."""
         return self.flat.inner(*self._push("inner", x=x, u=u, v=v))
 
-    def norm(self, x, u):
+    def norm(self, x: Value, u: Value) -> TensorVariable:
         """Length in the metric, one number a matrix."""
         return self.flat.norm(*self._push("norm", x=x, u=u))
 
-    def nearest(self, x):
+    def nearest(self, x: M | Array) -> M:
         """Nearest point in B's norm: the polar factor in the coordinates L^H X."""
         return self._pull(Polar(self.field)(*self._push("nearest", x=x))[0])
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         r""":math:`\|X^H B X - I\|_F` of a stored value, computed in double."""
         return gram_deviation(self.factor @ self.load(x))
 
-    def tolerance(self, x):
+    def tolerance(self, x: Array) -> Any:
         """Stiefel's times the condition number of L."""
         return (
             super().tolerance(x) * np.linalg.norm(self.factor, 2) * np.linalg.norm(self.inverse, 2)
         )
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(
+        self, shape: int | Sequence[int], rng: Seed = None, dtype: Any = None
+    ) -> Array:
         """Image of a uniformly distributed Stiefel point; ``shape`` is (..., n, p)."""
         x = self.flat.load(self.flat.random_point(shape, rng, "float64"))
         return self.store(self.inverse @ x, dtype)

@@ -1,8 +1,8 @@
 """Subspaces, each stored as a matrix with orthonormal columns that span it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from unitarygraph.manifolds.retractions import by_polar, by_qr, canonical_geodes
 from unitarygraph.manifolds.stiefel import Stiefel
 from unitarygraph.ops.logm import Logm
 from unitarygraph.ops.polar import Polar
+from unitarygraph.stacked.typing import Array, M, Seed
 
 # As subspaces the first two are one map, of order 2; Stiefel's two geodesics are one along U with
 # X^H U = 0.
@@ -37,19 +38,19 @@ class Grassmann(Manifold):
     form: ClassVar[str] = "tall"
     deviation_formula: ClassVar[str] = "||X^H X - I||_F"
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         r""":math:`G - X X^H G`."""
         x, g = self.arguments("proj", x=x, g=g)
         matmul = self.matrices.matmul
         return g - matmul(x, matmul(self.matrices.hconj(x), g))
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: M | Array, egrad: M | Array, ehess: M | Array, u: M | Array) -> M:
         r""":math:`P_X(H) - U X^H G`, P the projection."""
         x, egrad, u = self.arguments("ehess2rhess", x=x, egrad=egrad, u=u)
         matmul = self.matrices.matmul
         return self.proj(x, ehess - matmul(u, matmul(self.matrices.hconj(x), egrad)))
 
-    def log(self, x, y):
+    def log(self, x: M | Array, y: M | Array) -> M:
         r""":math:`\tfrac12 \log(S_Y S_X) X` with the reflections :math:`S_X = 2 X X^H - I`.
 
         Exp_X of it spans what Y spans. Not unique at a principal angle of pi/2, where the real field
@@ -63,7 +64,7 @@ class Grassmann(Manifold):
         half = np.asarray(0.5, x.type.dtype)
         return self.proj(x, half * matmul(Logm(self.field)(turn)[0], x))
 
-    def transport(self, x, y, v):
+    def transport(self, x: M | Array, y: M | Array, v: M | Array) -> M:
         r"""Parallel along the shortest geodesic, in the basis Y; it keeps inner products.
 
         With Y' = YQ, Q the polar factor of Y^H X:
@@ -77,20 +78,22 @@ class Grassmann(Manifold):
         turn = self.matrices.solve(system, matmul(hconj(aligned), v))
         return matmul(v - matmul(x + aligned, turn), hconj(q))
 
-    def nearest(self, x):
+    def nearest(self, x: M | Array) -> M:
         """Polar factor of x."""
         (x,) = self.arguments("nearest", x=x)
         return Polar(self.field)(x)[0]
 
-    def dim(self, shape):
+    def dim(self, shape: Sequence[int]) -> int:
         """2p(n - p), or p(n - p) in the real field."""
         n, p = shape[-2:]
         return p * (n - p) * (2 if self.field == "complex" else 1)
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         r""":math:`\|X^H X - I\|_F` of a stored value, computed in double."""
         return gram_deviation(self.load(x))
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(
+        self, shape: int | Sequence[int], rng: Seed = None, dtype: Any = None
+    ) -> Array:
         """Uniformly distributed stored value; ``shape`` is (..., n, p), n >= p."""
         return Stiefel(self.field).random_point(shape, rng, dtype)

@@ -1,15 +1,17 @@
 """Hermitian positive definite matrices with the affine-invariant metric."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.manifolds.hermitian import Hermitian
 from unitarygraph.ops.expm.path import ExpmPath
 from unitarygraph.ops.positive import NearestPositive, PositiveGuard, PositiveLog, PositiveRoot
+from unitarygraph.stacked.typing import Array, M, Seed, Value
 
 
 def second_order(manifold, x, u):
@@ -50,34 +52,34 @@ class PositiveDefinite(Manifold):
     form: ClassVar[str] = "square"
     deviation_formula: ClassVar[str] = "||X - X^H||_F / ||X||_F (infinite: not positive)"
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         r""":math:`(G + G^H)/2`."""
         _, g = self.arguments("proj", x=x, g=g)
         return self.matrices.hermitian(g)
 
-    def egrad2rgrad(self, x, g):
+    def egrad2rgrad(self, x: M | Array, g: M | Array) -> M:
         r""":math:`X\,\mathrm{herm}(G)\,X`."""
         x, g = self.arguments("egrad2rgrad", x=x, g=g)
         return self.matrices.matmul(x, self.matrices.hermitian(g), x)
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: M | Array, egrad: M | Array, ehess: M | Array, u: M | Array) -> M:
         r""":math:`X\,\mathrm{herm}(H)\,X + \mathrm{herm}(U\,\mathrm{herm}(G)\,X)`."""
         x, egrad, ehess, u = self.arguments("ehess2rhess", x=x, egrad=egrad, ehess=ehess, u=u)
         matmul, hermitian = self.matrices.matmul, self.matrices.hermitian
         return matmul(x, hermitian(ehess), x) + hermitian(matmul(u, hermitian(egrad), x))
 
-    def log(self, x, y):
+    def log(self, x: M | Array, y: M | Array) -> M:
         r""":math:`S \log(S^{-1} Y S^{-1}) S`, :math:`S = X^{1/2}`; gradients of first order."""
         x, y = self.arguments("log", x=x, y=y)
         root, within = self._seen_from(x, y)
         return self.matrices.matmul(root, PositiveLog(self.field)(within)[0], root)
 
-    def dist(self, x, y):
+    def dist(self, x: Value, y: Value) -> TensorVariable:
         r""":math:`\|\log(S^{-1} Y S^{-1})\|_F`, one number a matrix."""
         _, within = self._seen_from(*self.arguments("dist", x=x, y=y))
         return self.matrices.norm(PositiveLog(self.field)(within)[0])
 
-    def transport(self, x, y, v):
+    def transport(self, x: M | Array, y: M | Array, v: M | Array) -> M:
         r"""Parallel along the geodesic: :math:`E V E^H`, :math:`E = S (S^{-1} Y S^{-1})^{1/2} S^{-1}`."""
         x, y, v = self.arguments("transport", x=x, y=y, v=v)
         matmul, solve = self.matrices.matmul, self.matrices.solve
@@ -87,13 +89,13 @@ class PositiveDefinite(Manifold):
         turn = solve(root, matmul(middle, root))
         return self.matrices.hermitian(matmul(self.matrices.hconj(turn), v, turn))
 
-    def inner(self, x, u, v):
+    def inner(self, x: Value, u: Value, v: Value) -> TensorVariable:
         r""":math:`\mathrm{Re}\,\mathrm{tr}(X^{-1} U X^{-1} V)`, one number a matrix."""
         x, u, v = self.arguments("inner", x=x, u=u, v=v)
         solve, hconj = self.matrices.solve, self.matrices.hconj
         return self.matrices.inner(hconj(solve(x, u)), solve(x, v))
 
-    def norm(self, x, u):
+    def norm(self, x: Value, u: Value) -> TensorVariable:
         r""":math:`\|S^{-1} U S^{-1}\|_F`, one number a matrix."""
         x, u = self.arguments("norm", x=x, u=u)
         return self.matrices.norm(self._seen_from(x, u)[1])
@@ -104,7 +106,7 @@ class PositiveDefinite(Manifold):
         solve, hconj = self.matrices.solve, self.matrices.hconj
         return root, self.matrices.hermitian(solve(root, hconj(solve(root, hconj(y)))))
 
-    def nearest(self, x):
+    def nearest(self, x: M | Array) -> M:
         r"""Nearest point of the closed cone moved inside it, on values of any square matrices.
 
         The Hermitian part with its eigenvalues raised to :math:`\sqrt\epsilon` times the largest: the
@@ -113,11 +115,11 @@ class PositiveDefinite(Manifold):
         (x,) = self.arguments("nearest", x=x)
         return NearestPositive(self.field)(x)
 
-    def dim(self, shape):
+    def dim(self, shape: Sequence[int]) -> int:
         """n^2, or n(n+1)/2 in the real field."""
         return Hermitian(self.field).dim(shape)
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         """Relative deviation from Hermitian matrices, infinite unless positive definite, in double."""
         z = self.load(x)
         zh = np.conj(np.swapaxes(z, -1, -2))
@@ -127,7 +129,9 @@ class PositiveDefinite(Manifold):
         gap = np.linalg.norm(z - zh, axis=(-2, -1)) / np.where(size > 0, size, 1)
         return np.where(finite, np.where(lowest > 0, gap, np.inf), np.nan)
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(
+        self, shape: int | Sequence[int], rng: Seed = None, dtype: Any = None
+    ) -> Array:
         r""":math:`e^H` for H a Hermitian part of normal matrices over :math:`2\sqrt n`."""
         z = self.load(Hermitian(self.field).random_point(shape, rng, "float64"))
         w, v = np.linalg.eigh(z / (2 * z.shape[-1] ** 0.5))

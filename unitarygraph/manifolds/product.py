@@ -1,11 +1,14 @@
 """Tuples of points of several manifolds."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.manifolds.base import Manifold
+from unitarygraph.stacked.typing import Seed
 
 
 @dataclass(frozen=True, init=False)
@@ -21,14 +24,14 @@ class Product(Manifold):
 
     manifolds: tuple[Manifold, ...]  # type: ignore[misc]
 
-    def __init__(self, *manifolds):
+    def __init__(self, *manifolds: Manifold) -> None:
         wrong = [m for m in manifolds if not isinstance(m, Manifold)]
         if wrong or not manifolds:
             raise TypeError(f"Product: expected one manifold or more, got {wrong or 'none'}")
         object.__setattr__(self, "manifolds", manifolds)
         object.__setattr__(self, "field", manifolds[0].field)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Product({', '.join(map(str, self.manifolds))})"
 
     @property
@@ -42,7 +45,7 @@ class Product(Manifold):
         return all(m.is_embedded for m in self.manifolds)
 
     @property
-    def retractions(self):
+    def retractions(self) -> dict[str, int]:
         """Names that a factor has, with the smallest order of what the factors make of them."""
         names = dict.fromkeys(name for m in self.manifolds for name in m.retractions)
         return {name: min(map(order_of(name), self.manifolds)) for name in names}
@@ -59,19 +62,19 @@ class Product(Manifold):
         rows = zip(self.manifolds, *self._entries(method, *tuples), strict=True)
         return tuple(getattr(m, method)(*values, **options) for m, *values in rows)
 
-    def proj(self, x, g):
+    def proj(self, x: Any, g: Any) -> Any:
         """The factors' projections."""
         return self._each("proj", x, g)
 
-    def egrad2rgrad(self, x, g):
+    def egrad2rgrad(self, x: Any, g: Any) -> Any:
         """The factors' gradients."""
         return self._each("egrad2rgrad", x, g)
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: Any, egrad: Any, ehess: Any, u: Any) -> Any:
         """The factors' Hessians: ``ehess`` holds what the whole tangent u makes of each gradient."""
         return self._each("ehess2rhess", x, egrad, ehess, u)
 
-    def retr(self, x, u, kind=None):
+    def retr(self, x: Any, u: Any, kind: Any = None) -> Any:
         """The factors' retractions: each its own best one, or that called ``kind`` where it has one.
 
         Raises ValueError for a name that no factor has.
@@ -83,67 +86,67 @@ class Product(Manifold):
         rows = zip(self.manifolds, *self._entries("retr", x, u), kinds, strict=True)
         return tuple(m.retr(*row) for m, *row in rows)
 
-    def exp(self, x, u):
+    def exp(self, x: Any, u: Any) -> Any:
         """The factors' exponential maps."""
         return self._each("exp", x, u)
 
-    def log(self, x, y):
+    def log(self, x: Any, y: Any) -> Any:
         """The factors' logarithms."""
         return self._each("log", x, y)
 
-    def dist(self, x, y):
+    def dist(self, x: Any, y: Any) -> TensorVariable:
         """Root of the sum of the squared distances."""
         return _root_of_squares(self._each("dist", x, y))
 
-    def transport(self, x, y, v):
+    def transport(self, x: Any, y: Any, v: Any) -> Any:
         """The factors' transports."""
         return self._each("transport", x, y, v)
 
-    def inner(self, x, u, v):
+    def inner(self, x: Any, u: Any, v: Any) -> TensorVariable:
         """Sum of the inner products."""
         return sum(self._each("inner", x, u, v))
 
-    def norm(self, x, u):
+    def norm(self, x: Any, u: Any) -> TensorVariable:
         """Root of the sum of the squared lengths."""
         return _root_of_squares(self._each("norm", x, u))
 
-    def mean_square(self, x, u):
+    def mean_square(self, x: Any, u: Any) -> TensorVariable:
         """The factors' mean squares, a tuple."""
         return self._each("mean_square", x, u)
 
-    def nearest(self, x):
+    def nearest(self, x: Any) -> Any:
         """The factors' nearest points."""
         return self._each("nearest", x)
 
-    def dim(self, shape):
+    def dim(self, shape: Any) -> int:
         """Sum of the dimensions; ``shape`` holds one shape a factor."""
         return sum(self._each("dim", shape))
 
-    def deviation(self, x):
+    def deviation(self, x: Any) -> Any:
         """Root of the sum of the factors' squared deviations."""
         return np.sqrt(sum(np.square(d) for d in self._each("deviation", x)))
 
-    def is_on(self, x, tol=None):
+    def is_on(self, x: Any, tol: float | None = None) -> bool:
         """Whether every entry is on its manifold."""
         return all(self._each("is_on", x, tol=tol))
 
-    def require_point(self, x, tol=None):
+    def require_point(self, x: Any, tol: float | None = None) -> None:
         """Raise the error of the first entry that is not on its manifold."""
         self._each("require_point", x, tol=tol)
 
-    def is_tangent(self, x, u, tol=None):
+    def is_tangent(self, x: Any, u: Any, tol: float | None = None) -> bool:
         """Whether every entry is tangent."""
         return all(self._each("is_tangent", x, u, tol=tol))
 
-    def require_tangent(self, x, u, tol=None):
+    def require_tangent(self, x: Any, u: Any, tol: float | None = None) -> None:
         """Raise the error of the first entry that is not tangent."""
         self._each("require_tangent", x, u, tol=tol)
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(self, shape: Any, rng: Seed = None, dtype: Any = None) -> Any:
         """Independent random points; ``shape`` holds one shape a factor."""
         return self._each("random_point", shape, rng=np.random.default_rng(rng), dtype=dtype)
 
-    def random_tangent(self, x, rng=None):
+    def random_tangent(self, x: Any, rng: Seed = None) -> Any:
         """Independent random tangents."""
         return self._each("random_tangent", x, rng=np.random.default_rng(rng))
 

@@ -1,8 +1,8 @@
 """The special unitary group SU(n), and the rotations SO(n)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
@@ -12,6 +12,7 @@ from unitarygraph.manifolds.retractions import limited, rotation, unitary_exp
 from unitarygraph.manifolds.unitary import RETRACTIONS as UNITARY_RETRACTIONS
 from unitarygraph.manifolds.unitary import Unitary
 from unitarygraph.ops.determinant import DetPhase, NearestSpecial
+from unitarygraph.stacked.typing import Array, M, Seed
 
 
 def trace_phase(omega):
@@ -61,7 +62,7 @@ class SpecialUnitary(Unitary):
     retraction_table: ClassVar[Mapping[str, Retraction]] = RETRACTIONS
     deviation_formula: ClassVar[str] = "||X^H X - I||_F + |det X - 1|"
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         r""":math:`X (\Omega - \mathrm{tr}(\Omega) I / n)`, Omega the skew-Hermitian part of X^H G."""
         tangent = super().proj(x, g)
         if self.field == "real":
@@ -70,7 +71,7 @@ class SpecialUnitary(Unitary):
         phase = trace_phase(rotation(self.matrices, x, g))
         return tangent - pt.shape_padright(phase, 3) * times_i(x)
 
-    def log(self, x, y):
+    def log(self, x: M | Array, y: M | Array) -> M:
         r""":math:`X \log(X^H Y)`, principal.
 
         NaN where the eigenvalue angles of X^H Y in (-pi, pi) have a sum other than 0: the principal
@@ -85,21 +86,23 @@ class SpecialUnitary(Unitary):
         wrong = abs(phase) * x.shape[-1].astype(x.type.dtype) > np.asarray(1, x.type.dtype)
         return pt.switch(wrong, np.asarray(np.nan, x.type.dtype), tangent)
 
-    def nearest(self, x):
+    def nearest(self, x: M | Array) -> M:
         """Nearest matrix of determinant 1, on values: no gradients."""
         (x,) = self.arguments("nearest", x=x)
         return NearestSpecial(self.field)(x)
 
-    def dim(self, shape):
+    def dim(self, shape: Sequence[int]) -> int:
         """n^2 - 1, or n(n-1)/2 in the real field."""
         return super().dim(shape) - (self.field == "complex")
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         r""":math:`\|X^H X - I\|_F + |\det X - 1|` of a stored value, computed in double."""
         with np.errstate(invalid="ignore"):
             return super().deviation(x) + np.abs(np.linalg.det(self.load(x)) - 1)
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(
+        self, shape: int | Sequence[int], rng: Seed = None, dtype: Any = None
+    ) -> Array:
         """Haar-distributed stored value; ``shape`` is n or (..., n, n)."""
         z = self.load(super().random_point(shape, rng, "float64"))
         z[..., 0] *= np.conj(np.linalg.det(z))[..., None]

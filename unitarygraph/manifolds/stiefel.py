@@ -1,10 +1,11 @@
 """Matrices with orthonormal columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
 from unitarygraph.manifolds.retractions import (
@@ -18,6 +19,7 @@ from unitarygraph.manifolds.retractions import (
 from unitarygraph.manifolds.unitary import Unitary, haar_factor, weingarten
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.stiefel_log import StiefelLog
+from unitarygraph.stacked.typing import Array, M, Seed, Value
 
 RETRACTIONS = {
     "euclidean": {
@@ -54,14 +56,14 @@ class Stiefel(Manifold):
     form: ClassVar[str] = "tall"
     deviation_formula: ClassVar[str] = "||X^H X - I||_F"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.metric not in RETRACTIONS:
             raise ValueError(
                 f"Stiefel: metric must be 'euclidean' or 'canonical', got {self.metric!r}"
             )
 
-    def __str__(self):
+    def __str__(self) -> str:
         metric = "" if self.is_embedded else f", {self.metric}"
         return f"{type(self).__name__}({self.field}{metric})"
 
@@ -75,13 +77,13 @@ class Stiefel(Manifold):
         """Whether the metric is that of the space around."""
         return self.metric == "euclidean"
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         r""":math:`G - X\,(X^H G + G^H X)/2`."""
         x, g = self.arguments("proj", x=x, g=g)
         matmul, xh = self.matrices.matmul, self.matrices.hconj(x)
         return g - matmul(x, self.matrices.hermitian(matmul(xh, g)))
 
-    def egrad2rgrad(self, x, g):
+    def egrad2rgrad(self, x: M | Array, g: M | Array) -> M:
         r"""The projection; in the canonical metric :math:`G - X G^H X`."""
         if self.is_embedded:
             return self.proj(x, g)
@@ -89,7 +91,7 @@ class Stiefel(Manifold):
         matmul = self.matrices.matmul
         return g - matmul(x, matmul(self.matrices.hconj(g), x))
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: M | Array, egrad: M | Array, ehess: M | Array, u: M | Array) -> M:
         r""":math:`P_X(H - U\,\mathrm{herm}(X^H G))`, P the projection.
 
         In the canonical metric the gradient of :math:`H + (X U^H G + G U^H X)/2 - (I - X X^H) U\,
@@ -105,7 +107,7 @@ class Stiefel(Manifold):
         half = np.asarray(0.5, x.type.dtype)
         return self.egrad2rgrad(x, ehess + half * turned - beyond)
 
-    def log(self, x, y):
+    def log(self, x: M | Array, y: M | Array) -> M:
         r"""Inverse of `exp` next to zero, in the canonical metric or on square matrices.
 
         It is found by iteration, on values: gradients pass only on square matrices, where it is
@@ -121,7 +123,7 @@ class Stiefel(Manifold):
             )
         return StiefelLog(self.field)(x, y)
 
-    def inner(self, x, u, v):
+    def inner(self, x: Value, u: Value, v: Value) -> TensorVariable:
         """Inner product of the metric, one number a matrix."""
         if self.is_embedded:
             return super().inner(x, u, v)
@@ -130,7 +132,7 @@ class Stiefel(Manifold):
         along = self.matrices.inner(matmul(xh, u), matmul(xh, v))
         return self.matrices.inner(u, v) - np.asarray(0.5, x.type.dtype) * along
 
-    def norm(self, x, u):
+    def norm(self, x: Value, u: Value) -> TensorVariable:
         """Length in the metric, one number a matrix."""
         if self.is_embedded:
             return super().norm(x, u)
@@ -139,21 +141,21 @@ class Stiefel(Manifold):
         taken = np.asarray(TAKEN, x.type.dtype) * matmul(x, matmul(xh, u))
         return self.matrices.norm(u - taken)
 
-    def nearest(self, x):
+    def nearest(self, x: M | Array) -> M:
         """Polar factor of x."""
         (x,) = self.arguments("nearest", x=x)
         return Polar(self.field)(x)[0]
 
-    def dim(self, shape):
+    def dim(self, shape: Sequence[int]) -> int:
         """2np - p^2, or np - p(p+1)/2 in the real field."""
         n, p = shape[-2:]
         return 2 * n * p - p * p if self.field == "complex" else n * p - p * (p + 1) // 2
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         r""":math:`\|X^H X - I\|_F` of a stored value, computed in double."""
         return gram_deviation(self.load(x))
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(self, shape: Any, rng: Seed = None, dtype: Any = None) -> Array:
         """Uniformly distributed stored value; ``shape`` is (..., n, p), n >= p."""
         shape = tuple(shape)
         if len(shape) < 2 or shape[-2] < shape[-1]:

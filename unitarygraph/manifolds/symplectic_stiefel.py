@@ -1,8 +1,8 @@
 """Matrices that keep the symplectic form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
@@ -11,6 +11,7 @@ import scipy.linalg
 from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.ops.eigh import Eigh
 from unitarygraph.ops.lyapunov import Lyapunov
+from unitarygraph.stacked.typing import Array, M, Seed
 
 
 def symplectic_form(n):
@@ -117,11 +118,11 @@ class SymplecticStiefel(Manifold):
     deviation_formula: ClassVar[str] = "||X^H J X - J||_F"
 
     @property
-    def best_retraction(self):
+    def best_retraction(self) -> str:
         """The Cayley map: that of order 2 squares long steps."""
         return "cayley"
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         r""":math:`G - J X \Omega`, :math:`\Omega` the skew-Hermitian solution of a Lyapunov equation.
 
         :math:`X^H X\,\Omega + \Omega\,X^H X = -2\,\mathrm{skew}(X^H J G)`: the normal vectors are
@@ -138,31 +139,31 @@ class SymplecticStiefel(Manifold):
         skew = matrices.skew_hermitian(matrices.matmul(matrices.hconj(x), form_times(g)))
         return Lyapunov(self.field)(gram, w, v, -(skew + skew))
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: M | Array, egrad: M | Array, ehess: M | Array, u: M | Array) -> M:
         r""":math:`P_X(H - J U \Omega)`, P and the gradient's :math:`\Omega` as in `proj`."""
         x, egrad, ehess, u = self.arguments("ehess2rhess", x=x, egrad=egrad, ehess=ehess, u=u)
         curved = self.matrices.matmul(form_times(u), self._normal_part(x, egrad))
         return self.proj(x, ehess - curved)
 
-    def dim(self, shape):
+    def dim(self, shape: Sequence[int]) -> int:
         """2np - p^2, or np - p(p-1)/2 in the real field."""
         n, p = shape[-2:]
         return 2 * n * p - p * p if self.field == "complex" else n * p - p * (p - 1) // 2
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         r""":math:`\|X^H J X - J\|_F` of a stored value, computed in double."""
         z = self.load(x)
         n, p = z.shape[-2:]
         kept = np.conj(np.swapaxes(z, -1, -2)) @ symplectic_form(n) @ z
         return np.linalg.norm(kept - symplectic_form(p), axis=(-2, -1))
 
-    def tolerance(self, x):
+    def tolerance(self, x: Array) -> Any:
         """1000 eps times the square root of the rows and the columns' mean squared length above 1."""
         z = self.load(x)
         squares = np.sum(np.abs(z) ** 2, axis=(-2, -1)) / max(z.shape[-1], 1)
         return super().tolerance(x) * max(1.0, float(np.max(squares, initial=0)))
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(self, shape: Any, rng: Seed = None, dtype: Any = None) -> Array:
         r"""Columns of :math:`e^{JS}`, S the Hermitian part of normal matrices over :math:`2\sqrt n`."""
         self.check_shape("random_point", "shape", self.matrices.storage_shape(shape))
         *batch, n, p = shape

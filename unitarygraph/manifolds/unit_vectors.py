@@ -6,16 +6,18 @@ below are power series in q = r^2 near zero, so that derivatives of any order ar
 elsewhere they are functions of r itself, since q may overflow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.typing import Array, M, Seed, Value
 
 #: below this argument the first terms of a series are exact to rounding in double
 SMALL = 1e-3
@@ -111,17 +113,17 @@ class UnitVectors(Manifold):
         """Each vector divided by its length; NaN where that is zero."""
         return x / self.lengths(x)
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         r""":math:`g - \langle x, g\rangle x` for each vector."""
         x, g = self.arguments("proj", x=x, g=g)
         return g - self.pairing(x, g) * x
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: M | Array, egrad: M | Array, ehess: M | Array, u: M | Array) -> M:
         r""":math:`P_x(H - \langle x, g\rangle u)` for each vector, P the projection."""
         x, egrad, ehess, u = self.arguments("ehess2rhess", x=x, egrad=egrad, ehess=ehess, u=u)
         return self.proj(x, ehess - self.pairing(x, egrad) * u)
 
-    def log(self, x, y):
+    def log(self, x: M | Array, y: M | Array) -> M:
         r""":math:`\frac{\theta}{\sin\theta}(y - \langle x, y\rangle x)`, :math:`\theta` the angle.
 
         NaN or arbitrary at antipodes, where no shortest geodesic is the only one.
@@ -130,7 +132,7 @@ class UnitVectors(Manifold):
         s = self.pairing(y - x, y - x) * np.asarray(0.25, x.type.dtype)
         return angle_over_sine(s) * self.proj(x, y - x)
 
-    def dist(self, x, y):
+    def dist(self, x: Value, y: Value) -> TensorVariable:
         """Root of the sum of squared angles, one number a matrix."""
         x, y = self.arguments("dist", x=x, y=y)
         angles = 2 * pt.arctan2(self.lengths(y - x), self.lengths(y + x))
@@ -138,7 +140,7 @@ class UnitVectors(Manifold):
             angles = angles.squeeze(axis=-3)
         return algebra("real").norm(pt.shape_padleft(angles, max(2 - angles.type.ndim, 0)))
 
-    def transport(self, x, y, v):
+    def transport(self, x: M | Array, y: M | Array, v: M | Array) -> M:
         r"""Parallel along the shortest geodesic: :math:`v - 2\langle z, v\rangle z / |z|^2`, z = x + y.
 
         It keeps inner products; v itself at antipodes.
@@ -149,7 +151,7 @@ class UnitVectors(Manifold):
         safe = pt.switch(pt.eq(square, 0), pt.ones_like(square), square)
         return v - 2 * self.pairing(z, v) / safe * z
 
-    def mean_square(self, x, u):
+    def mean_square(self, x: Value, u: Value) -> TensorVariable:
         """Square of each vector's length over its sphere's dimension, broadcasting against u."""
         x, u = self.arguments("mean_square", x=x, u=u)
         axes = self.vector_axes(u.type.ndim)
@@ -158,17 +160,17 @@ class UnitVectors(Manifold):
             raise ValueError(f"mean_square: the shape of u must be known, got {u.type.shape}")
         return self.pairing(u, u) / np.asarray(max(size - 1, 1), u.type.dtype)
 
-    def nearest(self, x):
+    def nearest(self, x: M | Array) -> M:
         """Each vector divided by its length; NaN where it is zero."""
         (x,) = self.arguments("nearest", x=x)
         return self.normalized(x)
 
-    def dim(self, shape):
+    def dim(self, shape: Sequence[int]) -> int:
         """Number of vectors times one less than their coordinates."""
         count, size = self.vectors(shape)
         return count * (size - 1)
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         """Root of the sum over the vectors of (|x|^2 - 1)^2, in double, one number a matrix."""
         x = np.asarray(x, "float64")
         squares = np.sum(x * x, axis=self.vector_axes(x.ndim), keepdims=True) - 1
@@ -176,7 +178,9 @@ class UnitVectors(Manifold):
 
     deviation_formula: ClassVar[str] = "||diag(X X^H) - 1||"
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(
+        self, shape: int | Sequence[int], rng: Seed = None, dtype: Any = None
+    ) -> Array:
         """Uniformly distributed vectors, of matrix shape ``shape``."""
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         value = self.store(self.normal_matrices(shape, rng), "float64")
@@ -203,12 +207,12 @@ class Sphere(UnitVectors):
         """One vector of mn entries."""
         return 1, int(np.prod(shape[-2:])) * (2 if self.field == "complex" else 1)
 
-    def inner(self, x, u, v):
+    def inner(self, x: Value, u: Value, v: Value) -> TensorVariable:
         """Re tr(u^H v), one number a matrix."""
         _, u, v = self.arguments("inner", x=x, u=u, v=v)
         return (u * v).sum(axis=self.vector_axes(u.type.ndim))
 
-    def norm(self, x, u):
+    def norm(self, x: Value, u: Value) -> TensorVariable:
         """Frobenius norm, one number a matrix."""
         _, u = self.arguments("norm", x=x, u=u)
         return self.lengths(u).squeeze(axis=self.vector_axes(u.type.ndim))
@@ -238,12 +242,12 @@ class Oblique(UnitVectors):
 
     deviation_formula: ClassVar[str] = "||(|x_j|^2 - 1)_j||, x_j the rows or columns,"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.axis not in ("rows", "columns"):
             raise ValueError(f"Oblique: axis must be 'rows' or 'columns', got {self.axis!r}")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Oblique({self.field}, {self.axis})"
 
     def vector_axes(self, ndim):

@@ -1,8 +1,8 @@
 """The unitary group U(n), and the orthogonal group O(n)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from unitarygraph.manifolds.retractions import (
 )
 from unitarygraph.ops.logm import Logm
 from unitarygraph.ops.polar import Polar
+from unitarygraph.stacked.typing import Array, M, Seed
 
 
 def weingarten(manifold, x, egrad, u):
@@ -48,16 +49,16 @@ class Unitary(Manifold):
     form: ClassVar[str] = "square"
     deviation_formula: ClassVar[str] = "||X^H X - I||_F"
 
-    def proj(self, x, g):
+    def proj(self, x: M | Array, g: M | Array) -> M:
         r""":math:`X\,(X^H G - G^H X)/2`."""
         x, g = self.arguments("proj", x=x, g=g)
         return self.matrices.matmul(x, rotation(self.matrices, x, g))
 
-    def ehess2rhess(self, x, egrad, ehess, u):
+    def ehess2rhess(self, x: M | Array, egrad: M | Array, ehess: M | Array, u: M | Array) -> M:
         r""":math:`P_X(H - U\,\mathrm{herm}(X^H G))`, P the projection."""
         return self.proj(x, ehess - weingarten(self, x, egrad, u))
 
-    def log(self, x, y):
+    def log(self, x: M | Array, y: M | Array) -> M:
         r""":math:`X \log(X^H Y)`, principal: eigenvalue angles in (-pi, pi).
 
         At an eigenvalue -1 of X^H Y the logarithm is not unique, and in the real field there may be
@@ -67,26 +68,28 @@ class Unitary(Manifold):
         matmul, xh = self.matrices.matmul, self.matrices.hconj(x)
         return matmul(x, Logm(self.field)(matmul(xh, y))[0])
 
-    def transport(self, x, y, v):
+    def transport(self, x: M | Array, y: M | Array, v: M | Array) -> M:
         r"""Left translation :math:`Y X^H V`, which keeps inner products."""
         x, y, v = self.arguments("transport", x=x, y=y, v=v)
         return self.matrices.matmul(y, rotation(self.matrices, x, v))
 
-    def nearest(self, x):
+    def nearest(self, x: M | Array) -> M:
         """Polar factor of x."""
         (x,) = self.arguments("nearest", x=x)
         return Polar(self.field)(x)[0]
 
-    def dim(self, shape):
+    def dim(self, shape: Sequence[int]) -> int:
         """n^2, or n(n-1)/2 in the real field."""
         n = shape if isinstance(shape, int) else shape[-1]
         return n * n if self.field == "complex" else n * (n - 1) // 2
 
-    def deviation(self, x):
+    def deviation(self, x: Array) -> Any:
         r""":math:`\|X^H X - I\|_F` of a stored value, computed in double."""
         return gram_deviation(self.load(x))
 
-    def random_point(self, shape, rng=None, dtype=None):
+    def random_point(
+        self, shape: int | Sequence[int], rng: Seed = None, dtype: Any = None
+    ) -> Array:
         """Haar-distributed stored value; ``shape`` is n or (..., n, n). Source: Mezzadri (2007)."""
         shape = (shape, shape) if isinstance(shape, int) else tuple(shape)
         if len(shape) < 2 or shape[-1] != shape[-2]:

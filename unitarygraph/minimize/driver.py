@@ -1,5 +1,8 @@
 """The entry: iterations, history, result."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
@@ -10,6 +13,7 @@ from unitarygraph.minimize.lbfgs import lbfgs
 from unitarygraph.minimize.problem import Problem
 from unitarygraph.minimize.stop import converged, exhausted, interrupted, not_finite
 from unitarygraph.minimize.trust_regions import trust_regions
+from unitarygraph.stacked.typing import Params
 
 #: name -> generator of points of a `Problem`
 METHODS = {
@@ -20,15 +24,15 @@ METHODS = {
 
 
 def minimize(
-    loss,
-    params,
-    method="lbfgs",
-    inputs=None,
-    tol=None,
-    max_iterations=1000,
-    callback=None,
-    mode=None,
-):
+    loss: Variable,
+    params: Params,
+    method: str = "lbfgs",
+    inputs: Mapping[Variable, Any] | None = None,
+    tol: float | None = None,
+    max_iterations: int = 1000,
+    callback: Callable[[OptimizeResult], Any] | None = None,
+    mode: Any = None,
+) -> OptimizeResult:
     r"""Minimise a loss over parameters of manifolds and of flat space, and set them to the solution.
 
     The loss, its Riemannian gradient, the product with its Riemannian Hessian ("trust_regions" only),

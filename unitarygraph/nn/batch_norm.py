@@ -1,11 +1,15 @@
 """Batch normalization, and the running averages that evaluation uses in the place of a batch's."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
 from unitarygraph.module import Module
 from unitarygraph.parameter import parameter
+from unitarygraph.stacked.typing import M, Updates
 
 
 class BatchNorm(Module):
@@ -47,7 +51,15 @@ class BatchNorm(Module):
     Source: Ioffe and Szegedy (2015), algorithms 1 and 2.
     """
 
-    def __init__(self, features, *, momentum=0.1, epsilon=1e-5, dtype=None, name="bn"):
+    def __init__(
+        self,
+        features: int,
+        *,
+        momentum: float = 0.1,
+        epsilon: float = 1e-5,
+        dtype: Any = None,
+        name: str = "bn",
+    ) -> None:
         if features < 1:
             raise ValueError(f"BatchNorm: features must be at least 1, got {features}")
         if not 0 < momentum <= 1:
@@ -62,7 +74,9 @@ class BatchNorm(Module):
         self.variance = pytensor.shared(ones, name=f"{name}/variance", shape=ones.shape)
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
-    def __call__(self, x, training=True, earlier=None):
+    def __call__(
+        self, x: M, training: bool = True, earlier: Mapping[Any, Any] | None = None
+    ) -> tuple[M, Updates]:
         features = self.gain.type.shape[0]
         if x.type.ndim not in (2, 4) or x.type.shape[1] not in (None, features):
             raise ValueError(

@@ -1,13 +1,16 @@
 """What every recurrent cell offers, and the cell of the unitary lineage."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import plain
-from unitarygraph.manifolds import Euclidean
+from unitarygraph.manifolds import Euclidean, Manifold
 from unitarygraph.module import Module
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrence import drive_of, first_state
@@ -15,7 +18,9 @@ from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, RECURRENT, activate
 from unitarygraph.ops.recurrence import recurrence
 from unitarygraph.parameter import parameter
+from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.operands import result_like, stored
+from unitarygraph.stacked.typing import Array, M, Seed, Value
 
 
 class Cell(Module, ABC):
@@ -29,16 +34,24 @@ class Cell(Module, ABC):
     """
 
     #: what makes the recurrent matrix, None for a cell whose matrix is a parameter
-    parametrization = None
+    parametrization: Any = None
 
-    def __init__(self, input_size, hidden_size, field="real", *, complex_input=False, dtype=None,
-                 prefix=""):  # fmt: skip
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        field: str = "real",
+        *,
+        complex_input: bool = False,
+        dtype: Any = None,
+        prefix: str = "",
+    ) -> None:
         self.input_size, self.hidden_size, self.field = input_size, hidden_size, field
         self.complex_input = complex_input
         self.dtype = dtype or pytensor.config.floatX
         self.prefix = prefix
 
-    def __call__(self, x, mask=None):
+    def __call__(self, x: M, mask: Value | None = None) -> M:
         """States of all steps; where ``mask`` (T, B) is 0 the state stands still.
 
         Complex where x is, else plain tensors: `unitarygraph.as_complex` says that they are stacked.
@@ -46,18 +59,20 @@ class Cell(Module, ABC):
         return result_like(self.run(stored(x), mask), x)
 
     @abstractmethod
-    def run(self, x, mask=None):
+    def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         """What a call computes, of a plain x as stored."""
 
-    def parameter(self, name, value, manifold=None, group=None):
+    def parameter(
+        self, name: str, value: Any, manifold: Manifold | None = None, group: str | None = None
+    ) -> Any:
         """A parameter of the cell's dtype, called ``prefix + name``, to be kept in an attribute."""
         return parameter(np.asarray(value, self.dtype), manifold, self.prefix + name, group)
 
-    def matrix(self):
+    def matrix(self) -> Array | None:
         """Current recurrent matrix as a NumPy array, None for a cell without parametrization."""
         return None if self.parametrization is None else self.parametrization.value()
 
-    def start(self, x, h0=None):
+    def start(self, x: TensorVariable, h0: Value | None = None) -> TensorVariable:
         """First states: zeros, or the learned ``(n,)`` or ``(2, n)`` h0 for every sample."""
         return first_state(x, self.hidden_size, self.field == "complex", h0, self.dtype)
 
@@ -85,18 +100,18 @@ class RecurrentCell(Cell):
 
     def __init__(
         self,
-        parametrization,
-        input_size,
+        parametrization: Parametrization,
+        input_size: int,
         *,
-        activation="modrelu",
-        input_init=glorot_uniform,
-        bias_range=0.01,
-        learned_start=False,
-        structured=None,
-        complex_input=False,
-        rng=None,
-        prefix="",
-    ):
+        activation: str = "modrelu",
+        input_init: Callable[..., Array] = glorot_uniform,
+        bias_range: float = 0.01,
+        learned_start: bool = False,
+        structured: bool | None = None,
+        complex_input: bool = False,
+        rng: Seed = None,
+        prefix: str = "",
+    ) -> None:
         n, field = parametrization.n, parametrization.field
         super().__init__(
             input_size,
@@ -129,7 +144,7 @@ class RecurrentCell(Cell):
             scale = np.sqrt(3 / (2 * n))
             self.h0 = self.parameter("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
 
-    def run(self, x, mask=None):
+    def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         drive = drive_of(x, plain(self.input_weight))
         bias = self.bias
         if self.activation != "modrelu":

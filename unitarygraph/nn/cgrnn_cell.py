@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
@@ -11,6 +12,8 @@ from unitarygraph.nn.recurrence import check_inputs, is_index
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, activate
 from unitarygraph.ops.gates import sigmoid
+from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.stacked.typing import Seed, Value
 
 
 class CGRNNCell(Cell):
@@ -58,17 +61,17 @@ class CGRNNCell(Cell):
 
     def __init__(
         self,
-        parametrization,
-        input_size,
+        parametrization: Parametrization,
+        input_size: int,
         *,
-        gates=2,
-        activation="modrelu",
-        gate_bias=4.0,
-        train_mixture=True,
-        complex_input=False,
-        rng=None,
-        prefix="",
-    ):
+        gates: int = 2,
+        activation: str = "modrelu",
+        gate_bias: float = 4.0,
+        train_mixture: bool = True,
+        complex_input: bool = False,
+        rng: Seed = None,
+        prefix: str = "",
+    ) -> None:
         n, field = parametrization.n, parametrization.field
         if field != "complex":
             raise ValueError(f"CGRNNCell: parametrization must be complex, got field {field!r}")
@@ -111,7 +114,7 @@ class CGRNNCell(Cell):
         elif activation == "hirose":
             self.scale = self.parameter("m", rng.uniform(0.9, 1.1))
 
-    def run(self, x, mask=None):
+    def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         n = self.hidden_size
         check_inputs(x, True, self.dtype)
         if is_index(x):

@@ -1,5 +1,8 @@
 """Batch normalization of complex numbers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -19,6 +22,7 @@ from unitarygraph.nn.whitening import (
 )
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.operands import result_like, stored
+from unitarygraph.stacked.typing import M, Updates
 
 
 class ComplexBatchNorm(Module):
@@ -55,7 +59,15 @@ class ComplexBatchNorm(Module):
     Source: Trabelsi et al. (2018), "Deep complex networks", section 3.5.
     """
 
-    def __init__(self, features, *, momentum=0.1, epsilon=1e-4, dtype=None, name="cbn"):
+    def __init__(
+        self,
+        features: int,
+        *,
+        momentum: float = 0.1,
+        epsilon: float = 1e-4,
+        dtype: Any = None,
+        name: str = "cbn",
+    ) -> None:
         if features < 1:
             raise ValueError(f"ComplexBatchNorm: features must be at least 1, got {features}")
         if not 0 < momentum <= 1:
@@ -70,7 +82,9 @@ class ComplexBatchNorm(Module):
         self.covariance = pytensor.shared(root, name=f"{name}/covariance", shape=root.shape)
         self._momentum, self._epsilon = np.asarray(momentum, dtype), np.asarray(epsilon, dtype)
 
-    def __call__(self, x, training=True, earlier=None):
+    def __call__(
+        self, x: M, training: bool = True, earlier: Mapping[Any, Any] | None = None
+    ) -> tuple[M, Updates]:
         y, updates = self._normalized(stored(x), training, earlier)
         return result_like(y, x), updates
 

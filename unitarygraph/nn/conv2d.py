@@ -1,11 +1,15 @@
 """Two-dimensional convolution."""
 
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.manifolds import Manifold
 from unitarygraph.nn.weight import WeightLayer
 from unitarygraph.stacked.operands import result_like, stored
+from unitarygraph.stacked.typing import M, Seed
 
 
 class Conv2D(WeightLayer):
@@ -54,19 +58,19 @@ class Conv2D(WeightLayer):
 
     def __init__(
         self,
-        inputs,
-        outputs,
-        kernel,
+        inputs: int,
+        outputs: int,
+        kernel: Any,
         *,
-        stride=1,
-        padding="same",
-        manifold=None,
-        parametrization=None,
-        field="real",
-        rng=None,
-        dtype=None,
-        name="conv",
-    ):
+        stride: Any = 1,
+        padding: Any = "same",
+        manifold: Manifold | None = None,
+        parametrization: Any = None,
+        field: str = "real",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "conv",
+    ) -> None:
         numbers = {"inputs": inputs, "outputs": outputs, "kernel": kernel, "stride": stride}
         for key, number in numbers.items():
             if number < 1:
@@ -93,7 +97,7 @@ class Conv2D(WeightLayer):
             name=f"{name}/weight",
         )
 
-    def __call__(self, x):
+    def __call__(self, x: M) -> M:
         return result_like(self._correlated(stored(x)), x)
 
     def _correlated(self, x):

@@ -1,5 +1,8 @@
 """The affine layer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytensor
 
@@ -10,6 +13,7 @@ from unitarygraph.nn.weight import WeightLayer
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import result_like, stored
+from unitarygraph.stacked.typing import Array, M, Seed
 
 
 class Dense(WeightLayer):
@@ -40,16 +44,16 @@ class Dense(WeightLayer):
 
     def __init__(
         self,
-        input_size,
-        output_size,
+        input_size: int,
+        output_size: int,
         *,
-        field="real",
-        parametrization=None,
-        init=kaiming_normal,
-        rng=None,
-        dtype=None,
-        name="dense",
-    ):
+        field: str = "real",
+        parametrization: Any = None,
+        init: Callable[..., Array] = kaiming_normal,
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "dense",
+    ) -> None:
         for key, size in {"input_size": input_size, "output_size": output_size}.items():
             if size < 1:
                 raise ValueError(f"Dense: {key} must be at least 1, got {size}")
@@ -67,7 +71,7 @@ class Dense(WeightLayer):
         zeros = np.zeros((2, output_size) if planes == 2 else output_size, dtype)
         self.bias = parameter(zeros, Euclidean(self.field), name=f"{name}/bias")
 
-    def __call__(self, x):
+    def __call__(self, x: M) -> M:
         return result_like(self._affine(stored(x)), x)
 
     def _affine(self, x):

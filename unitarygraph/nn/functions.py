@@ -1,15 +1,21 @@
 """Functions of activations without parameters: dropout, GELU."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.random.variable import RandomGeneratorSharedVariable
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import is_complex
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import result_like, stored
+from unitarygraph.stacked.typing import M, Updates
 
 
-def dropout(x, rate, rng, field=None, per_sequence=False):
+def dropout(
+    x: M, rate: float, rng: Any, field: str | None = None, per_sequence: bool = False
+) -> tuple[M, Updates]:
     r"""Each unit set to 0 with probability ``rate``, the others divided by 1 - rate.
 
     .. math:: y = x \circ k / (1 - p), \quad k \sim \mathrm{Bernoulli}(1 - p)
@@ -70,13 +76,13 @@ def dropout(x, rate, rng, field=None, per_sequence=False):
         size[-3] = 1
     if per_sequence:
         size[0] = 1
-    after, draw = rng.uniform(size=tuple(size))
+    after, draw = rng.uniform(size=tuple(size))  # type: ignore[attr-defined]
     one_kept = np.asarray(1 / (1 - rate), x.type.dtype)
     mask = pt.switch(draw < rate, np.zeros((), x.type.dtype), one_kept)
     return result_like(x * mask, given), {rng: after}
 
 
-def gelu(x):
+def gelu(x: M) -> TensorVariable:
     r"""Elementwise :math:`x\,\Phi(x)`, Phi the normal distribution function: shape and dtype of x.
 
     Source: Hendrycks and Gimpel (2016), "Gaussian error linear units".

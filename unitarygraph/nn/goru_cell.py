@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.recurrence import drive_of
 from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.activations import modrelu
 from unitarygraph.ops.gates import sigmoid
+from unitarygraph.parametrizations.base import Parametrization
+from unitarygraph.stacked.typing import Seed, Value
 
 
 class GORUCell(Cell):
@@ -40,8 +43,15 @@ class GORUCell(Cell):
     """
 
     def __init__(
-        self, parametrization, input_size, *, gate_bias=2.0, structured=None, rng=None, prefix=""
-    ):
+        self,
+        parametrization: Parametrization,
+        input_size: int,
+        *,
+        gate_bias: float = 2.0,
+        structured: bool | None = None,
+        rng: Seed = None,
+        prefix: str = "",
+    ) -> None:
         n, dtype = parametrization.n, parametrization.dtype
         if parametrization.field != "real":
             raise ValueError(
@@ -58,7 +68,7 @@ class GORUCell(Cell):
         self.gate_bias = self.parameter("b_g", np.full(2 * n, gate_bias))
         self.bias = self.parameter("b", np.full(n, 0.01))
 
-    def run(self, x, mask=None):
+    def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         n = self.hidden_size
         drives = [drive_of(x, V) for V in blocks(self.input_weight, n)]
         drives[:2] = [d + b for d, b in zip(drives[:2], blocks(self.gate_bias, n), strict=True)]

@@ -1,13 +1,17 @@
 """Gated recurrent unit, a gated baseline."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
 from unitarygraph.nn.recurrence import drive_of
 from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.gates import sigmoid, tanh
+from unitarygraph.stacked.typing import Seed, Value
 
 
 class GRUCell(Cell):
@@ -34,7 +38,16 @@ class GRUCell(Cell):
     Source: Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder".
     """
 
-    def __init__(self, input_size, hidden_size, *, gate_bias=0.0, rng=None, dtype=None, prefix=""):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        gate_bias: float = 0.0,
+        rng: Seed = None,
+        dtype: Any = None,
+        prefix: str = "",
+    ) -> None:
         super().__init__(input_size, hidden_size, dtype=dtype, prefix=prefix)
         rng, n = np.random.default_rng(rng), hidden_size
         inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(3)]
@@ -44,7 +57,7 @@ class GRUCell(Cell):
         self.weight = self.parameter("W", candidate)
         self.bias = self.parameter("b", np.repeat([gate_bias, gate_bias, 0], n))
 
-    def run(self, x, mask=None):
+    def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         n = self.hidden_size
         V, b = blocks(self.input_weight, n), blocks(self.bias, n)
         drives = [drive_of(x, V_k) + b_k for V_k, b_k in zip(V, b, strict=True)]

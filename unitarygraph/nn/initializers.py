@@ -5,10 +5,13 @@ Functions of a NumPy Generator and a shape; a complex matrix comes as a NumPy co
 ``(2, rows, columns)``. The variance of a complex weight is E|w|^2.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from unitarygraph.manifolds.unitary import haar_factor
 from unitarygraph.parametrizations.initializers import SKEW_INITIALIZERS, haar, skew_initializer
+from unitarygraph.stacked.typing import Array
 
 __all__ = [
     "SKEW_INITIALIZERS",
@@ -23,7 +26,7 @@ __all__ = [
 ]
 
 
-def glorot_uniform(rng, shape, planes=1):
+def glorot_uniform(rng: np.random.Generator, shape: Sequence[int], planes: int = 1) -> Array:
     r"""Draw U(-s, s) with :math:`s = \sqrt{6 / (rows + columns)}` (Glorot and Bengio, 2010).
 
     With ``planes=2`` real and imaginary planes ``(2, rows, columns)``, each drawn so, as in the uRNN.
@@ -32,7 +35,7 @@ def glorot_uniform(rng, shape, planes=1):
     return rng.uniform(-scale, scale, size=shape if planes == 1 else (planes, *shape))
 
 
-def kaiming_normal(rng, shape, planes=1):
+def kaiming_normal(rng: np.random.Generator, shape: Sequence[int], planes: int = 1) -> Array:
     """Draw N(0, 2 / rows) (He et al., 2015), rows being the inputs of the layer.
 
     With ``planes=2`` real and imaginary planes ``(2, rows, columns)``, each N(0, 1 / rows), so that
@@ -42,7 +45,7 @@ def kaiming_normal(rng, shape, planes=1):
     return rng.normal(scale=np.sqrt(2 / (planes * shape[0])), size=size)
 
 
-def uniform(scale):
+def uniform(scale: float) -> Callable[..., Array]:
     """Initializer that draws U(-scale, scale), of real and imaginary plane with ``planes=2``."""
 
     def draw(rng, shape, planes=1):
@@ -51,7 +54,9 @@ def uniform(scale):
     return draw
 
 
-def complex_glorot(rng, shape, planes=None):
+def complex_glorot(
+    rng: np.random.Generator, shape: Sequence[int], planes: int | None = None
+) -> Array:
     r"""Modulus from Rayleigh(:math:`\sigma`), phase uniform, :math:`\sigma^2 = 1/(rows + columns)`.
 
     :math:`E|w|^2 = 2\sigma^2 = 2/(rows + columns)`, Glorot and Bengio's variance.
@@ -59,7 +64,7 @@ def complex_glorot(rng, shape, planes=None):
     return _as_asked(_rayleigh(rng, shape, _variance("glorot", shape)), planes)
 
 
-def complex_he(rng, shape, planes=None):
+def complex_he(rng: np.random.Generator, shape: Sequence[int], planes: int | None = None) -> Array:
     r"""Modulus from Rayleigh(:math:`\sigma`), phase uniform, :math:`\sigma^2 = 1/rows`.
 
     :math:`E|w|^2 = 2\sigma^2 = 2/rows`, He et al.'s variance, rows being the inputs of the layer.
@@ -67,7 +72,12 @@ def complex_he(rng, shape, planes=None):
     return _as_asked(_rayleigh(rng, shape, _variance("he", shape)), planes)
 
 
-def complex_independent(rng, shape, planes=None, criterion="glorot"):
+def complex_independent(
+    rng: np.random.Generator,
+    shape: Sequence[int],
+    planes: int | None = None,
+    criterion: str = "glorot",
+) -> Array:
     r"""Haar-distributed orthonormal columns (or rows, of those there are fewer) times a number.
 
     The number makes the mean of :math:`|w|^2` over the matrix what the ``criterion`` asks for:

@@ -1,5 +1,7 @@
 """Layer normalization, real and complex."""
 
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -19,6 +21,7 @@ from unitarygraph.nn.whitening import (
 from unitarygraph.parameter import parameter
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import result_like, stored
+from unitarygraph.stacked.typing import M
 
 EPSILON = {"real": 1e-5, "complex": 1e-4}
 
@@ -57,7 +60,15 @@ class LayerNorm(Module):
     networks", section 3.5, for the whitening.
     """
 
-    def __init__(self, features, field="real", *, epsilon=None, dtype=None, name="ln"):
+    def __init__(
+        self,
+        features: int,
+        field: str = "real",
+        *,
+        epsilon: float | None = None,
+        dtype: Any = None,
+        name: str = "ln",
+    ) -> None:
         self.field = algebra(field).field
         if features < 1:
             raise ValueError(f"LayerNorm: features must be at least 1, got {features}")
@@ -72,7 +83,7 @@ class LayerNorm(Module):
         self.bias = parameter(bias, Euclidean(field), name=f"{name}/bias")
         self._epsilon = np.asarray(epsilon, dtype)
 
-    def __call__(self, x):
+    def __call__(self, x: M) -> M:
         return result_like(self._normalized(stored(x)), x)
 
     def _normalized(self, x):

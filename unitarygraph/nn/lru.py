@@ -1,5 +1,7 @@
 """The linear recurrent unit: a layer whose recurrence is linear and diagonal."""
 
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -12,6 +14,7 @@ from unitarygraph.nn.recurrence import drive_of, readout, stacked_rows
 from unitarygraph.ops.recurrence import diagonal_recurrence
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.diagonal import Diagonal
+from unitarygraph.stacked.typing import M, Seed, Value
 
 # 1 - |lambda|^2 may round to nothing, whose logarithm starts no training.
 SMALLEST = 1e-12
@@ -53,17 +56,17 @@ class LRU(Module):
 
     def __init__(
         self,
-        input_size,
-        state_size,
+        input_size: int,
+        state_size: int,
         *,
-        r_min=0.0,
-        r_max=1.0,
-        max_phase=2 * np.pi,
-        bidirectional=False,
-        rng=None,
-        dtype=None,
-        name="lru",
-    ):
+        r_min: float = 0.0,
+        r_max: float = 1.0,
+        max_phase: float = 2 * np.pi,
+        bidirectional: bool = False,
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "lru",
+    ) -> None:
         for key, size in {"input_size": input_size, "state_size": state_size}.items():
             if size < 1:
                 raise ValueError(f"LRU: {key} must be at least 1, got {size}")
@@ -73,7 +76,7 @@ class LRU(Module):
         rng = np.random.default_rng(rng)
         self._recurrences = []
         for prefix in (name, f"{name}/backward")[: 1 + bidirectional]:
-            ring = {"r_min": r_min, "r_max": r_max, "max_phase": max_phase}
+            ring: Any = {"r_min": r_min, "r_max": r_max, "max_phase": max_phase}
             diagonal = Diagonal(n, **ring, rng=rng, dtype=self.dtype, name=prefix)
             moduli = np.abs(diagonal.eigenvalues_value()).astype("float64")
             gamma = np.log(np.maximum(1 - moduli**2, SMALLEST)) / 2
@@ -89,11 +92,11 @@ class LRU(Module):
         return parameter(value.astype(self.dtype), Euclidean(field), name, group)
 
     @property
-    def eigenvalues(self):
+    def eigenvalues(self) -> Any:
         """The `Diagonal` of each direction."""
         return [diagonal for diagonal, *_ in self._recurrences]
 
-    def __call__(self, u, mask=None):
+    def __call__(self, u: M, mask: Value | None = None) -> M:
         """Outputs of all steps; where ``mask`` (T, B) is 0 the states stand still."""
         if u.type.ndim != 3 or u.type.shape[-1] not in (None, self.input_size):
             raise ValueError(f"LRU: x must be (T, B, {self.input_size}), got shape {u.type.shape}")

@@ -1,13 +1,17 @@
 """Long short-term memory, a gated baseline."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
 from unitarygraph.nn.recurrence import drive_of
 from unitarygraph.nn.steps import blocks, run_steps
 from unitarygraph.ops.gates import sigmoid, tanh
+from unitarygraph.stacked.typing import Seed, Value
 
 
 class LSTMCell(Cell):
@@ -33,8 +37,15 @@ class LSTMCell(Cell):
     """
 
     def __init__(
-        self, input_size, hidden_size, *, forget_bias=1.0, rng=None, dtype=None, prefix=""
-    ):
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        forget_bias: float = 1.0,
+        rng: Seed = None,
+        dtype: Any = None,
+        prefix: str = "",
+    ) -> None:
         super().__init__(input_size, hidden_size, dtype=dtype, prefix=prefix)
         rng, n = np.random.default_rng(rng), hidden_size
         inputs = [glorot_uniform(rng, (input_size, n)) for _ in range(4)]
@@ -43,7 +54,7 @@ class LSTMCell(Cell):
         self.weight = self.parameter("W", np.concatenate(recurrent, axis=1))
         self.bias = self.parameter("b", np.repeat([0, forget_bias, 0, 0], n))
 
-    def run(self, x, mask=None):
+    def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         # A product for each gate: to slice one in the step leaves a gradient to assemble in it.
         V, W, b = (blocks(p, self.hidden_size) for p in (self.input_weight, self.weight, self.bias))
         drives = [drive_of(x, V_k) + b_k for V_k, b_k in zip(V, b, strict=True)]

@@ -1,16 +1,20 @@
 """The recurrent layer that the lineage shares: one matrix product a step and a nonlinearity."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.ops.recurrence import recurrence
 from unitarygraph.stacked.operands import result_like, stored
+from unitarygraph.stacked.typing import Value
 
 #: features from which on a product with half of it thrown away costs more than a copy of its result
 WIDE = 32
 
 
-def drive_of(x, weight):
+def drive_of(x: Value, weight: Value) -> Any:
     """Input to all steps, x V: ``(T, B, m)`` and a real weight V ``(m, n)`` give ``(T, B, n)``.
 
     A stacked weight ``(2, m, n)`` gives the stacked ``(T, 2, B, n)`` of a real x, or of a stacked
@@ -71,7 +75,15 @@ def stacked_rows(a):
     return pt.reshape(a, (2 * m, n))
 
 
-def recurrent(x, V, W, h0=None, bias=None, activation="modrelu", mask=None):
+def recurrent(
+    x: Value,
+    V: Value,
+    W: Value,
+    h0: Value | None = None,
+    bias: Value | None = None,
+    activation: str = "modrelu",
+    mask: Value | None = None,
+) -> Any:
     r"""States of :math:`h_t = f(h_{t-1} W + x_t V)`: ``(T, B, m) -> (T, B, n)`` or ``(T, 2, B, n)``.
 
     Parameters
@@ -124,7 +136,7 @@ def first_state(x, n, complex_state, h0=None, dtype=None):
     return pt.broadcast_to(pt.expand_dims(h0, -2), shape)
 
 
-def readout(states, weight, bias):
+def readout(states: Value, weight: Value, bias: Value) -> TensorVariable:
     r"""Real outputs of all steps, [Re h; Im h] U + c or h U + c: ``(T, B, output_size)``.
 
     ``states`` as `recurrent` returns them, complex or stacked; weight ``(2n, k)`` for complex states,
@@ -143,5 +155,5 @@ def readout(states, weight, bias):
     halves = pt.reshape(weight, (2, n // 2, k)).transpose(1, 0, 2).reshape((n // 2, 2 * k))
     both = pt.tensordot(states, halves, axes=[[3], [0]])
     T, _, B, _ = (states.shape[i] if s is None else s for i, s in enumerate(states.type.shape))
-    planes = np.eye(2, dtype=states.type.dtype)[:, None, :, None]
-    return pt.sum(pt.reshape(both, (T, 2, B, 2, k)) * planes, axis=(1, 3)) + bias
+    parts = np.eye(2, dtype=states.type.dtype)[:, None, :, None]
+    return pt.sum(pt.reshape(both, (T, 2, B, 2, k)) * parts, axis=(1, 3)) + bias

@@ -1,11 +1,22 @@
 """Cells step by step: one function a time step, in `pytensor.scan`."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.stacked.typing import Value
 
-def run_steps(step, sequences, starts, parameters=(), mask=None):
+
+def run_steps(
+    step: Callable[..., Any],
+    sequences: Sequence[Any],
+    starts: Sequence[Any],
+    parameters: Sequence[Any] = (),
+    mask: Value | None = None,
+) -> list[Any]:
     """Run ``step(*sequences at t, *states, *parameters) -> new states`` through time.
 
     Parameters

@@ -1,6 +1,7 @@
 """What layers with a weight matrix share: a free one, one on a manifold or a parametrized one."""
 
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
@@ -8,6 +9,7 @@ from unitarygraph.module import Module
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.columns import semi_unitary
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.typing import Array
 
 
 class WeightLayer(Module):
@@ -41,11 +43,11 @@ class WeightLayer(Module):
         )
         self.weight = self.parametrization()
 
-    def stored_weight(self):
+    def stored_weight(self) -> TensorVariable:
         """The symbolic weight as stored, a plain tensor."""
         return plain(self.weight)
 
-    def value(self):
+    def value(self) -> Array:
         """Current weight as a NumPy matrix, complex in the complex field."""
         if self.parametrization is not None:
             return self.parametrization.value()

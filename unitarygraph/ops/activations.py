@@ -9,13 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from unitarygraph.core.layout import is_complex, storage
+from unitarygraph.stacked.typing import Array, M, Value
 from unitarygraph.stacked.variables import mark
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 MODRELU_EPS = 1e-5
 # max(x / 10, x), as in the oRNN
@@ -31,7 +35,7 @@ MODRELU_VARIANTS = {
 }
 
 
-def takes_complex(activation):
+def takes_complex(activation: F) -> F:
     """A function of stored tensors that takes complex variables and arrays as well."""
 
     @wraps(activation)
@@ -48,11 +52,11 @@ def takes_complex(activation):
         y = activation(pt.expand_dims(stored, axes), *args, **options)
         return mark(y.squeeze(axis=axes) if axes else y)
 
-    return taking_complex
+    return cast(F, taking_complex)
 
 
 @takes_complex
-def modrelu(z, bias, field="complex", variant="root"):
+def modrelu(z: M | Array, bias: Value, field: str = "complex", variant: str = "root") -> M:
     r"""ReLU of the modulus, the phase untouched.
 
     Complex, ``z`` stacked ``(..., 2, B, n)``: :math:`z \max(m + b, 0) / m` with
@@ -76,7 +80,7 @@ def modrelu(z, bias, field="complex", variant="root"):
         if variant != "root":
             raise ValueError(f"modrelu: the real form has no variants, got {variant!r}")
         return pt.sign(z) * pt.maximum(abs(z) + bias, 0)
-    inside, shift, beside = (np.asarray(eps, z.type.dtype) for eps in MODRELU_VARIANTS[variant])
+    inside, shift, beside = (np.asarray(eps, z.type.dtype) for eps in MODRELU_VARIANTS[variant])  # type: ignore[union-attr]
     square = pt.sum(z * z, axis=-3, keepdims=True)
     m = pt.sqrt(square + inside) if inside else _modulus(square)
     m = m + shift if shift else m

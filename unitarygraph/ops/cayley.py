@@ -1,6 +1,9 @@
 """Cayley transform: a rational map from skew-Hermitian to unitary matrices."""
 
+from typing import Any, Literal, overload
+
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.array import solution
 from unitarygraph.core.lapack import LU
@@ -8,6 +11,8 @@ from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
+from unitarygraph.stacked.typing import ArrayLike, ComplexField, Field, RealField
+from unitarygraph.stacked.variables import ComplexVariable
 
 
 class ShiftedSolve(MatrixOp):
@@ -76,7 +81,15 @@ def half(x):
     return x * np.asarray(0.5, x.type.dtype)
 
 
-def cayley(A, field=None):
+@overload
+def cayley(A: ComplexVariable, field: ComplexField = None) -> ComplexVariable: ...
+@overload
+def cayley(A: TensorVariable, field: RealField = None) -> TensorVariable: ...
+@overload
+def cayley(A: TensorVariable, field: Literal["complex"]) -> ComplexVariable: ...
+@overload
+def cayley(A: ArrayLike, field: Field | None = None) -> Any: ...
+def cayley(A: Any, field: Any = None) -> Any:
     r"""Cayley transform :math:`W = (I - A/2)^{-1} (I + A/2)`, of shape and dtype of A.
 
     ``(..., 2, n, n)``, or ``(..., n, n)`` with ``field="real"``. Unitary when A is skew-Hermitian;

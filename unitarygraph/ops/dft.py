@@ -5,6 +5,7 @@ import scipy.fft
 
 from unitarygraph.core.layout import is_complex, storage, to_complex
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.stacked.typing import Array, M
 from unitarygraph.stacked.variables import mark
 
 
@@ -44,7 +45,7 @@ class DFT(MatrixOp):
         return [self(tangents[0])]
 
 
-def dft(h, inverse=False):
+def dft(h: M | Array, inverse: bool = False) -> M:
     r"""Unitary discrete Fourier transform of rows, :math:`h F` with F = DFT/sqrt(n).
 
     ``(..., 2, b, n) -> (..., 2, b, n)``, stacked, in the dtype of h; a complex variable or NumPy array

@@ -1,14 +1,19 @@
 """Eigendecomposition of Hermitian matrices with a fixed phase of each eigenvector."""
 
+from typing import Any, Literal, overload
+
 import numpy as np
 import pytensor.tensor as pt
 import scipy.linalg
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.array import beyond_rounding, hconj, hermitian
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
+from unitarygraph.stacked.typing import ArrayLike, ComplexField, Field, RealField
+from unitarygraph.stacked.variables import ComplexVariable
 
 NOT_HERMITIAN = "A must be Hermitian: A - A^H is not zero"
 
@@ -139,7 +144,19 @@ def inverse_gaps(w):
     return (1 - identity) / (gaps + identity)
 
 
-def eigh(A, field=None):
+@overload
+def eigh(
+    A: ComplexVariable, field: ComplexField = None
+) -> tuple[TensorVariable, ComplexVariable]: ...
+@overload
+def eigh(A: TensorVariable, field: RealField = None) -> tuple[TensorVariable, TensorVariable]: ...
+@overload
+def eigh(
+    A: TensorVariable, field: Literal["complex"]
+) -> tuple[TensorVariable, ComplexVariable]: ...
+@overload
+def eigh(A: ArrayLike, field: Field | None = None) -> tuple[TensorVariable, Any]: ...
+def eigh(A: Any, field: Any = None) -> Any:
     r"""Eigendecomposition :math:`A = V \mathrm{diag}(w) V^H` of a Hermitian matrix.
 
     ``(..., 2, n, n) -> (..., n), (..., 2, n, n)``, or without planes with ``field="real"``; dtype of

@@ -13,9 +13,11 @@ chapter 11 and theorem 3.11.
 """
 
 from math import pi
+from typing import Any, Literal, overload
 
 import numpy as np
 import scipy.linalg
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.array import between, hconj
 from unitarygraph.core.blas import hconj_product, product, product_hconj
@@ -31,6 +33,8 @@ from unitarygraph.ops.newton_schulz import (
 )
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
+from unitarygraph.stacked.typing import ArrayLike, ComplexField, Field, RealField
+from unitarygraph.stacked.variables import ComplexVariable
 
 REFUSED = (
     "U must be unitary, and with field='real' have no eigenvalue -1 (no real principal logarithm)"
@@ -160,7 +164,15 @@ class LogmFrechet(MatrixOp):
         return [self(u, x, w, q, total) if right else total]
 
 
-def logm(U, field=None):
+@overload
+def logm(U: ComplexVariable, field: ComplexField = None) -> ComplexVariable: ...
+@overload
+def logm(U: TensorVariable, field: RealField = None) -> TensorVariable: ...
+@overload
+def logm(U: TensorVariable, field: Literal["complex"]) -> ComplexVariable: ...
+@overload
+def logm(U: ArrayLike, field: Field | None = None) -> Any: ...
+def logm(U: Any, field: Any = None) -> Any:
     r"""Principal logarithm of a unitary matrix: the skew-Hermitian X with :math:`e^X = U`.
 
     ``(..., 2, n, n) -> (..., 2, n, n)``, or without planes for an orthogonal U with ``field="real"``;

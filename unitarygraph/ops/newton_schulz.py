@@ -5,8 +5,10 @@ unitary, ``X^H X`` becomes the identity, and the rounding that the step is there
 """
 
 from itertools import permutations
+from typing import Any, Literal, overload
 
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.array import hconj
 from unitarygraph.core.blas import hconj_product, product
@@ -14,6 +16,8 @@ from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
+from unitarygraph.stacked.typing import ArrayLike, ComplexField, Field, RealField
+from unitarygraph.stacked.variables import ComplexVariable
 
 
 class NewtonSchulz(MatrixOp):
@@ -96,7 +100,21 @@ class NewtonSchulzDerivative(MatrixOp):
         return total * np.asarray(-0.5, x.type.dtype)
 
 
-def newton_schulz(X, field=None, on_manifold=False):
+@overload
+def newton_schulz(
+    X: ComplexVariable, field: ComplexField = None, on_manifold: bool = False
+) -> ComplexVariable: ...
+@overload
+def newton_schulz(
+    X: TensorVariable, field: RealField = None, on_manifold: bool = False
+) -> TensorVariable: ...
+@overload
+def newton_schulz(
+    X: TensorVariable, field: Literal["complex"], on_manifold: bool = False
+) -> ComplexVariable: ...
+@overload
+def newton_schulz(X: ArrayLike, field: Field | None = None, on_manifold: bool = False) -> Any: ...
+def newton_schulz(X: Any, field: Any = None, on_manifold: bool = False) -> Any:
     r"""One step :math:`X (3 I - X^H X)/2` towards the polar factor of X, of X's shape and dtype.
 
     ``(..., 2, m, n)``, or ``(..., m, n)`` with ``field="real"``, m >= n. A deviation

@@ -1,5 +1,9 @@
 """Polar decomposition, A = U P."""
 
+from typing import Any, Literal, overload
+
+from pytensor.tensor.variable import TensorVariable
+
 from unitarygraph.core.array import hconj, hermitian
 from unitarygraph.core.blas import product
 from unitarygraph.core.lapack import (
@@ -14,6 +18,8 @@ from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
+from unitarygraph.stacked.typing import ArrayLike, ComplexField, Field, RealField
+from unitarygraph.stacked.variables import ComplexVariable
 
 
 class Polar(MatrixOp):
@@ -90,7 +96,19 @@ class Polar(MatrixOp):
         return [matrices.hconj(matrices.solve(p, matrices.hconj(z)))]
 
 
-def polar(A, field=None):
+@overload
+def polar(
+    A: ComplexVariable, field: ComplexField = None
+) -> tuple[ComplexVariable, ComplexVariable]: ...
+@overload
+def polar(A: TensorVariable, field: RealField = None) -> tuple[TensorVariable, TensorVariable]: ...
+@overload
+def polar(
+    A: TensorVariable, field: Literal["complex"]
+) -> tuple[ComplexVariable, ComplexVariable]: ...
+@overload
+def polar(A: ArrayLike, field: Field | None = None) -> tuple[Any, Any]: ...
+def polar(A: Any, field: Any = None) -> Any:
     r"""Polar decomposition :math:`A = U P`, U with orthonormal columns, P Hermitian.
 
     ``(..., 2, m, n) -> (..., 2, m, n), (..., 2, n, n)``, m >= n, or without planes with

@@ -1,6 +1,9 @@
 """QR decomposition, made unique by a real positive diagonal of R."""
 
+from typing import Any, Literal, overload
+
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.array import hconj, on_diagonal
 from unitarygraph.core.lapack import cholesky_qr, thin_qr
@@ -9,6 +12,8 @@ from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
 from unitarygraph.stacked.ops import Solve
+from unitarygraph.stacked.typing import ArrayLike, ComplexField, Field, RealField
+from unitarygraph.stacked.variables import ComplexVariable
 
 
 class LowerHermitian(MatrixOp):
@@ -111,7 +116,17 @@ class QR(MatrixOp):
         return [x - matmul(q, upper), matmul(upper, r)]
 
 
-def qr(A, field=None):
+@overload
+def qr(
+    A: ComplexVariable, field: ComplexField = None
+) -> tuple[ComplexVariable, ComplexVariable]: ...
+@overload
+def qr(A: TensorVariable, field: RealField = None) -> tuple[TensorVariable, TensorVariable]: ...
+@overload
+def qr(A: TensorVariable, field: Literal["complex"]) -> tuple[ComplexVariable, ComplexVariable]: ...
+@overload
+def qr(A: ArrayLike, field: Field | None = None) -> tuple[Any, Any]: ...
+def qr(A: Any, field: Any = None) -> Any:
     r"""QR decomposition :math:`A = Q R` with the diagonal of R real and positive.
 
     ``(..., 2, m, n) -> (..., 2, m, n), (..., 2, n, n)``, m >= n, or without planes with

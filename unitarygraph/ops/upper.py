@@ -1,11 +1,16 @@
 """The coordinates of a skew-Hermitian matrix: strict upper triangle and imaginary diagonal."""
 
+from typing import Any, Literal, overload
+
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.array import on_diagonal
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
+from unitarygraph.stacked.typing import ArrayLike, ComplexField, Field, RealField
+from unitarygraph.stacked.variables import ComplexVariable
 
 
 class UpperPart(MatrixOp):
@@ -38,7 +43,15 @@ class UpperPart(MatrixOp):
         return [self(tangents[0])]
 
 
-def skew_from_upper(A, field=None):
+@overload
+def skew_from_upper(A: ComplexVariable, field: ComplexField = None) -> ComplexVariable: ...
+@overload
+def skew_from_upper(A: TensorVariable, field: RealField = None) -> TensorVariable: ...
+@overload
+def skew_from_upper(A: TensorVariable, field: Literal["complex"]) -> ComplexVariable: ...
+@overload
+def skew_from_upper(A: ArrayLike, field: Field | None = None) -> Any: ...
+def skew_from_upper(A: Any, field: Any = None) -> Any:
     r"""Skew-Hermitian matrix with the strict upper triangle and imaginary diagonal of A.
 
     ``(..., 2, n, n) -> (..., 2, n, n)``; real: the skew-symmetric matrix with the strict upper

@@ -1,11 +1,15 @@
 """Weights of any shape from square unitary matrices: leading columns and leading rows."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.parametrizations.base import Parametrization, Weight
 from unitarygraph.parametrizations.inverse import semi_unitary_matrix
+from unitarygraph.stacked.typing import Array, Seed
 
 
 class _Leading(Weight):
@@ -14,7 +18,7 @@ class _Leading(Weight):
     #: what there are fewer of
     side = ""
 
-    def __init__(self, parametrization, short, shape):
+    def __init__(self, parametrization: Any, short: int, shape: Any) -> None:
         if not 1 <= short <= parametrization.n:
             raise ValueError(
                 f"{type(self).__name__}: {self.side} must be 1 to {parametrization.n}, got {short}"
@@ -27,10 +31,10 @@ class _Leading(Weight):
     def part(self, W):
         """The leading columns or rows of a stored or NumPy matrix."""
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return self.part(self.parametrization.stored())
 
-    def value(self):
+    def value(self) -> Array:
         """Current weight as a NumPy complex (real) array."""
         return self.part(self.parametrization.value())
 
@@ -49,13 +53,13 @@ class LeadingColumns(_Leading):
 
     side = "columns"
 
-    def __init__(self, parametrization, columns):
+    def __init__(self, parametrization: Parametrization, columns: int) -> None:
         super().__init__(parametrization, columns, (parametrization.n, columns))
 
     def part(self, W):
         return W[..., :, : self.shape[1]]
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Set the parameters so that the weight is the NumPy array W."""
         V = semi_unitary_matrix("LeadingColumns.set_value", W, self.shape, self.field, self.dtype)
         self.parametrization.set_value(completed(V))
@@ -70,19 +74,26 @@ class LeadingRows(_Leading):
 
     side = "rows"
 
-    def __init__(self, parametrization, rows):
+    def __init__(self, parametrization: Parametrization, rows: int) -> None:
         super().__init__(parametrization, rows, (rows, parametrization.n))
 
     def part(self, W):
         return W[..., : self.shape[0], :]
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Set the parameters so that the weight is the NumPy array W."""
         V = semi_unitary_matrix("LeadingRows.set_value", W, self.shape, self.field, self.dtype)
         self.parametrization.set_value(completed(V.conj().T).conj().T)
 
 
-def semi_unitary(parametrization, shape, field="real", rng=None, dtype=None, name="weight"):
+def semi_unitary(
+    parametrization: Any,
+    shape: Sequence[int],
+    field: str = "real",
+    rng: Seed = None,
+    dtype: Any = None,
+    name: str = "weight",
+) -> Weight:
     """Weight of a shape ``(rows, columns)`` from any parametrization, orthonormal on its short side.
 
     The parametrized matrix is square of the larger size n: the weight is the matrix itself, its

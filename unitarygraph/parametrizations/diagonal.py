@@ -1,12 +1,16 @@
 """Diagonal matrices with eigenvalues in the unit disk or on its rim."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph import stacked
 from unitarygraph.core.layout import plain
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import square_matrix, unitary_matrix
+from unitarygraph.stacked.typing import Array, Seed
 from unitarygraph.stacked.variables import mark
 
 MODULI = ("free", "one")
@@ -45,17 +49,17 @@ class Diagonal(Parametrization):
 
     def __init__(
         self,
-        n,
+        n: int,
         *,
-        r_min=0.0,
-        r_max=1.0,
-        max_phase=2 * np.pi,
-        modulus="free",
-        field="complex",
-        rng=None,
-        dtype=None,
-        name="lambda",
-    ):
+        r_min: float = 0.0,
+        r_max: float = 1.0,
+        max_phase: float = 2 * np.pi,
+        modulus: str = "free",
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "lambda",
+    ) -> None:
         super().__init__(n, field, dtype)
         if field != "complex":
             raise ValueError(f"Diagonal: field must be 'complex', got {field!r}")
@@ -76,28 +80,28 @@ class Diagonal(Parametrization):
             self._nu = self.parameter(np.log(-modulus_log), f"{name}/nu")
         self._theta = self.parameter(np.log(max_phase * v), f"{name}/theta")
 
-    def eigenvalues(self):
+    def eigenvalues(self) -> Any:
         """Symbolic lambda, a complex variable ``(n,)``."""
         phase = pt.exp(self._theta)
         rim = pt.stack([pt.cos(phase), pt.sin(phase)])
         return mark(rim if self.unitary else pt.exp(-pt.exp(self._nu)) * rim)
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return np.eye(self.n, dtype=self.dtype) * plain(self.eigenvalues())[:, None, :]
 
     def product(self, h):
         return stacked.mul(h, plain(self.eigenvalues())[:, None, :])
 
-    def value(self):
+    def value(self) -> Array:
         """Current matrix, computed by NumPy in the parameters' precision."""
         return np.diag(self.eigenvalues_value())
 
-    def eigenvalues_value(self):
+    def eigenvalues_value(self) -> Array:
         """Current lambda as a NumPy complex array ``(n,)``."""
         exponent = 1j * np.exp(np.array(self._theta.get_value()))
         return np.exp(exponent if self.unitary else exponent - np.exp(self._nu.get_value()))
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Set the parameters so that the matrix is the NumPy array W.
 
         Raises ValueError for a W that is not diagonal, naming what is beside the diagonal, and for

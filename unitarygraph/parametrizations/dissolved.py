@@ -1,12 +1,16 @@
 """Free matrices whose distance from the unitary ones is dissolved."""
 
+from typing import Any
+
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.constraint_dissolving import dissolve, quad_penalty
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import coarser_epsilon, square_matrix
 from unitarygraph.parametrizations.point import Point
+from unitarygraph.stacked.typing import Array, Seed
 
 
 class Dissolved(Parametrization):
@@ -31,22 +35,30 @@ class Dissolved(Parametrization):
     unitary = False
 
     def __init__(
-        self, n, *, strength=0.2, init="haar", field="complex", rng=None, dtype=None, name="X"
-    ):
+        self,
+        n: int,
+        *,
+        strength: float = 0.2,
+        init: Any = "haar",
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "X",
+    ) -> None:
         super().__init__(n, field, dtype)
         self.strength, self._manifold = strength, Unitary(field)
         #: X as a parametrization of its own, its parameter an ordinary one
         self.free = Point(n, init=init, free=True, field=field, rng=rng, dtype=dtype, name=name)
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return dissolve(self.free.stored(), self._manifold)
 
-    def own_penalty(self):
+    def own_penalty(self) -> TensorVariable | None:
         r""":math:`\mathrm{strength}\,\|X^H X - I\|_F^2`, a scalar."""
         strength = np.asarray(self.strength, self.dtype)
         return strength * quad_penalty(self.free.stored(), self._manifold)
 
-    def projected(self):
+    def projected(self) -> Array:
         """The unitary (orthogonal) NumPy matrix nearest to X, its polar factor.
 
         It is that of W too while the singular values of X are below sqrt 3. Raises ValueError where X
@@ -56,7 +68,7 @@ class Dissolved(Parametrization):
         u, _, vh = np.linalg.svd(X)
         return (u @ vh).astype(self.free.value().dtype)
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         r"""Set X so that A(X) is W, with the singular values :math:`2 \sin(\arcsin(\sigma)/3)`.
 
         For a unitary W, X is W up to rounding. Raises ValueError for a W with a singular value sigma

@@ -1,8 +1,14 @@
 """Dynamic trivialization: exponentials around a base point that moves."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Variable
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Unitary
@@ -11,6 +17,7 @@ from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import unitary_matrix
 from unitarygraph.parametrizations.skew import Cayley, Exp
+from unitarygraph.stacked.typing import Array, Seed, Updates
 
 #: maps from A to the factor that turns the base
 MAPS = {"cayley": Cayley, "exp": Exp}
@@ -41,17 +48,17 @@ class DynamicTrivialization(Parametrization):
 
     def __init__(
         self,
-        n,
+        n: int,
         *,
-        K=100,
-        M=100,
-        init="henaff",
-        field="complex",
-        rng=None,
-        dtype=None,
-        name="A",
-        map="exp",
-    ):
+        K: int = 100,
+        M: int = 100,
+        init: Any = "henaff",
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "A",
+        map: str = "exp",
+    ) -> None:
         super().__init__(n, field, dtype)
         self.K, self.M = _interval("K", K), _interval("M", M)
         if map not in MAPS:
@@ -66,18 +73,18 @@ class DynamicTrivialization(Parametrization):
         self._step = _counter(f"{name}/dtriv/step")
         self._moves = _counter(f"{name}/dtriv/moves")
 
-    def trains(self, variable):
+    def trains(self, variable: Variable) -> bool:
         return variable is not self.base and super().trains(variable)
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return self.matrices.matmul(self.base, self.turn.stored())
 
-    def value(self):
+    def value(self) -> Array:
         """Current matrix, computed by NumPy in the parameter's precision."""
         base = self.matrices.to_numpy(np.array(self.base.get_value()))
         return base @ self.turn.value()
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Move the base to the NumPy array W and A to zero, for any K; the counters stay.
 
         Raises ValueError for a W that is not unitary, naming ||W^H W - I||. In the real field its
@@ -91,7 +98,7 @@ class DynamicTrivialization(Parametrization):
     def _stored(self, W):
         return self.matrices.from_numpy(W).astype(self.dtype)
 
-    def own_post_updates(self, optimizer_state=()):
+    def own_post_updates(self, optimizer_state: Iterable[SharedVariable] = ()) -> Updates:
         """Updates to be made after each training step, by a function of their own.
 
         ``optimizer_state``: the shared variables in which the update rule of A remembers, which go
@@ -109,7 +116,7 @@ class DynamicTrivialization(Parametrization):
         moved = self.rebase(optimizer_state)
         return step | {old: pt.switch(due, new, plain(old)) for old, new in moved.items()}
 
-    def rebase(self, optimizer_state=()):
+    def rebase(self, optimizer_state: Iterable[SharedVariable] = ()) -> Updates:
         """Updates that move the base now, and make it unitary again if it is the M-th move."""
         (A,) = self.params
         point = self.stored()

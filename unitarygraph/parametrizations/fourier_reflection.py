@@ -1,13 +1,17 @@
 """Unitary matrices as products of diagonal ones, reflections, a permutation and Fourier transforms."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
 from unitarygraph.ops.dft import dft
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.functions import conj, mul, stack
+from unitarygraph.stacked.typing import Seed
 
 
 class FourierReflection(Parametrization):
@@ -38,7 +42,15 @@ class FourierReflection(Parametrization):
     #: measurements)
     structured_from = 1024
 
-    def __init__(self, n, *, field="complex", rng=None, dtype=None, name="W"):
+    def __init__(
+        self,
+        n: int,
+        *,
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "W",
+    ) -> None:
         super().__init__(n, field, dtype)
         if field != "complex":
             raise ValueError(f"FourierReflection: field must be 'complex', got {field!r}")
@@ -49,7 +61,7 @@ class FourierReflection(Parametrization):
         self._v = self.parameter(v, f"{name}/v", Euclidean(field))
         self.permutation = rng.permutation(n)
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return self.product(self.matrices.eye(self.n, self.dtype))
 
     def product(self, h):
@@ -58,7 +70,7 @@ class FourierReflection(Parametrization):
         h = _turned(h, theta[1])[..., self.permutation]
         return _turned(dft(self._reflected(h, v[:, 0])), theta[0])
 
-    def prefers_structure(self):
+    def prefers_structure(self) -> bool:
         """From `structured_from` on."""
         return self.n >= self.structured_from
 

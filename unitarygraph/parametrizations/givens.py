@@ -1,12 +1,16 @@
 """Unitary matrices as layers of Givens rotations, and the layers of a given matrix."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.ops.rotations import STYLES, rotations
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import special_matrix, unitary_matrix
 from unitarygraph.stacked.functions import mul, stack
+from unitarygraph.stacked.typing import Array, Seed
 
 
 class Givens(Parametrization):
@@ -54,16 +58,16 @@ class Givens(Parametrization):
 
     def __init__(
         self,
-        n,
+        n: int,
         *,
-        capacity=2,
-        style="tunable",
-        diagonal="last",
-        field="complex",
-        rng=None,
-        dtype=None,
-        name="W",
-    ):
+        capacity: int | None = 2,
+        style: str = "tunable",
+        diagonal: str = "last",
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "W",
+    ) -> None:
         super().__init__(n, field, dtype)
         if style not in STYLES:
             raise ValueError(f"style: expected one of {', '.join(STYLES)}, got {style!r}")
@@ -77,7 +81,7 @@ class Givens(Parametrization):
             raise ValueError(f"diagonal: expected 'last' or 'first', got {diagonal!r}")
         self.capacity, self.style, self.diagonal = int(capacity), style, diagonal
         rng = np.random.default_rng(rng)
-        shapes = {"theta": (self.capacity, n // 2)}
+        shapes: dict[str, tuple[int, ...]] = {"theta": (self.capacity, n // 2)}
         if field == "complex":
             shapes |= {"phi": shapes["theta"], "omega": (n,)}
         self._angles = [
@@ -85,7 +89,7 @@ class Givens(Parametrization):
             for key, shape in shapes.items()
         ]
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return self.product(self.matrices.eye(self.n, self.dtype))
 
     def product(self, h):
@@ -98,7 +102,7 @@ class Givens(Parametrization):
             return rotations(mul(h, D), theta, phi, style=self.style)
         return mul(rotations(h, theta, phi, style=self.style), D)
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Set the angles by elimination (`clements.rotations_of`), for the tunable form with L >= n.
 
         Layers beyond n become the identity. Raises ValueError for a W that is not unitary (real: of
@@ -119,12 +123,12 @@ class Givens(Parametrization):
             value[: len(found)] = found
             variable.set_value(value)
 
-    def prefers_structure(self):
+    def prefers_structure(self) -> bool:
         """From n = `structured_from` and n = `structured_from_layers` times L on."""
         least = max(self.structured_from, self.structured_from_layers * self.capacity)
         return self.n >= least
 
-    def own_free_parameters(self):
+    def own_free_parameters(self) -> int:
         """Number of parameters that are read."""
         unread = self.capacity // 2 if self.style == "tunable" and self.n % 2 == 0 else 0
         return super().own_free_parameters() - unread * (2 if self.field == "complex" else 1)

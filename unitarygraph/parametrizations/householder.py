@@ -1,7 +1,12 @@
 """Unitary matrices as products of reflections, and the reflectors of a given matrix."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
@@ -10,6 +15,7 @@ from unitarygraph.parametrizations.inverse import unitary_matrix
 from unitarygraph.stacked import functions as stacked_functions
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.ops import Solve
+from unitarygraph.stacked.typing import Array, Seed, Updates
 
 
 class Householder(Parametrization):
@@ -50,16 +56,16 @@ class Householder(Parametrization):
 
     def __init__(
         self,
-        n,
+        n: int,
         *,
-        reflections=None,
-        phases=None,
-        normalize=False,
-        field="complex",
-        rng=None,
-        dtype=None,
-        name="W",
-    ):
+        reflections: int | None = None,
+        phases: bool | None = None,
+        normalize: bool = False,
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "W",
+    ) -> None:
         super().__init__(n, field, dtype)
         m = n if reflections is None else reflections
         if not isinstance(m, int | np.integer) or isinstance(m, bool) or not 1 <= m <= n:
@@ -74,11 +80,11 @@ class Householder(Parametrization):
         z = np.tril(z)
         V = self._stored(z / np.linalg.norm(z, axis=0))
         self._V = self.parameter(V, f"{name}/V", Euclidean(field))
-        self._phases = None
+        self._phases: Any = None
         if phases or (phases is None and field == "complex"):
             self._phases = self.parameter(rng.uniform(-np.pi, np.pi, n), f"{name}/phases")
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         U, K = compact_wy(plain(self._V), self.field)
         return self._turned(self.matrices.eye(self.n, self.dtype) - self.matrices.matmul(U, K))
 
@@ -94,12 +100,12 @@ class Householder(Parametrization):
             h = turned_columns(h, -self._phases)
         return h - matmul(matmul(h, hconj(K)), hconj(U))
 
-    def own_free_parameters(self):
+    def own_free_parameters(self) -> int:
         """Entries of V that are read, with the phases."""
         n, m, planes = self.n, self.reflections, self.matrices.axes - 1
         return planes * (n * m - m * (m - 1) // 2) + n * (self._phases is not None)
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         r"""Set reflectors and phases by the Householder QR decomposition of W, whose R is diagonal.
 
         Raises ValueError for a W that is not unitary and for one that is no product of m such
@@ -126,7 +132,7 @@ class Householder(Parametrization):
         if phases:
             self._phases.set_value(np.angle(d).astype(self.dtype))
 
-    def own_post_updates(self, optimizer_state=()):
+    def own_post_updates(self, optimizer_state: Iterable[SharedVariable] = ()) -> Updates:
         """The reflectors at unit length if `normalize`; W stays as it is."""
         return {self._V: compact_wy(plain(self._V), self.field)[0]} if self.normalize else {}
 

@@ -2,14 +2,17 @@
 
 from functools import partial, reduce
 from math import prod
+from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import square_matrix, unitary_matrix
 from unitarygraph.parametrizations.point import Point
 from unitarygraph.parametrizations.skew import Exp
+from unitarygraph.stacked.typing import Array, Seed
 
 CONSTRAINTS = ("soft", "exp")
 
@@ -43,17 +46,17 @@ class Kronecker(Parametrization):
 
     def __init__(
         self,
-        n,
+        n: int,
         *,
-        factors=2,
-        constraint="soft",
-        strength=1e-3,
-        init="haar",
-        field="complex",
-        rng=None,
-        dtype=None,
-        name="W",
-    ):
+        factors: Any = 2,
+        constraint: str = "soft",
+        strength: float = 1e-3,
+        init: Any = "haar",
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "W",
+    ) -> None:
         super().__init__(n, field, dtype)
         if constraint not in CONSTRAINTS:
             raise ValueError(
@@ -69,7 +72,7 @@ class Kronecker(Parametrization):
             make(size, name=f"{name}/{f}", **options) for f, size in enumerate(self.sizes)
         ]
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return reduce(self._product, [factor.stored() for factor in self.factors])
 
     def product(self, h):
@@ -89,7 +92,7 @@ class Kronecker(Parametrization):
             h = h.reshape((*leading, n // size, size)).swapaxes(-1, -2).reshape((*leading, n))
         return h
 
-    def own_penalty(self):
+    def own_penalty(self) -> TensorVariable | None:
         r""":math:`\mathrm{strength} \sum_f \|W_f^H W_f - I\|_F^2`, None where the factors are unitary."""
         if self.unitary:
             return None
@@ -100,7 +103,7 @@ class Kronecker(Parametrization):
         ]
         return np.asarray(self.strength, self.dtype) * sum(pt.square(d).sum() for d in deviations)
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         r"""Set the factors by the nearest Kronecker product, factor after factor.
 
         The factors get one norm each, that of a unitary matrix where W is unitary. Raises ValueError

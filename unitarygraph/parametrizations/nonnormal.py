@@ -1,8 +1,11 @@
 """Matrices near unitary ones with a triangular part that is not normal, and their Schur forms."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
 import scipy.linalg
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
@@ -10,6 +13,7 @@ from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import coarser_epsilon, square_matrix
 from unitarygraph.parametrizations.skew import Exp
 from unitarygraph.stacked import functions as stacked_functions
+from unitarygraph.stacked.typing import Array, Seed
 
 
 class NonNormal(Parametrization):
@@ -48,17 +52,17 @@ class NonNormal(Parametrization):
 
     def __init__(
         self,
-        n,
+        n: int,
         *,
-        init="cayley",
-        published=False,
-        delta=1e-4,
-        t_decay=1e-6,
-        field="complex",
-        rng=None,
-        dtype=None,
-        name="W",
-    ):
+        init: Any = "cayley",
+        published: bool = False,
+        delta: float = 1e-4,
+        t_decay: float = 1e-6,
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "W",
+    ) -> None:
         super().__init__(n, field, dtype)
         self.published, self.delta, self.t_decay = published, delta, t_decay
         rng = np.random.default_rng(rng)
@@ -70,17 +74,17 @@ class NonNormal(Parametrization):
         self._gamma = self.parameter(np.ones(moduli), f"{name}/gamma", group="other")
         self._T = self.parameter(T, f"{name}/T", Euclidean(field), group="other")
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         P = self._basis.stored()
         inner = self._diagonal() + self._triangle()
         return self.matrices.matmul(P, inner, self.matrices.hconj(P))
 
-    def own_free_parameters(self):
+    def own_free_parameters(self) -> int:
         """Those of theta, gamma and the entries of T."""
         triangle = (self.matrices.axes - 1) * int(self._mask().sum())
         return triangle + sum(p.type.shape[0] for p in (self._theta, self._gamma))
 
-    def own_penalty(self):
+    def own_penalty(self) -> TensorVariable | None:
         r""":math:`\delta \sum_i (\gamma_i - 1)^2 + \frac12 \mathrm{t\_decay}\,\|T\|_F^2`, a scalar.
 
         The second term's gradient is the weight decay of T that the published code leaves to its
@@ -89,7 +93,7 @@ class NonNormal(Parametrization):
         delta, decay = (np.asarray(x, self.dtype) for x in (self.delta, self.t_decay / 2))
         return delta * pt.square(self._gamma - 1).sum() + decay * pt.square(self._triangle()).sum()
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Set the parameters by a Schur form of W.
 
         Raises ValueError where a 2 x 2 block is no multiple of a rotation, naming how far off it is.

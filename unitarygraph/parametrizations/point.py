@@ -1,10 +1,14 @@
 """The matrix itself as a parameter, free or on a manifold."""
 
+from typing import Any
+
 import numpy as np
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.manifolds import Euclidean, Unitary
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.initializers import unitary_initializer
+from unitarygraph.stacked.typing import Array, Seed
 
 
 class Point(Parametrization):
@@ -26,16 +30,16 @@ class Point(Parametrization):
 
     def __init__(
         self,
-        n,
+        n: int,
         *,
-        init="haar",
-        free=False,
-        group=None,
-        field="complex",
-        rng=None,
-        dtype=None,
-        name="W",
-    ):
+        init: Any = "haar",
+        free: bool = False,
+        group: str | None = None,
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "W",
+    ) -> None:
         super().__init__(n, field, dtype)
         self.unitary = not free
         value = unitary_initializer(init)(np.random.default_rng(rng), n, field)
@@ -44,14 +48,14 @@ class Point(Parametrization):
         group = group or ("other" if free else "orthogonal")
         self._point = self.parameter(stored, name, manifold, group)
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return self._point
 
-    def value(self):
+    def value(self) -> Array:
         """Current matrix."""
         return self.matrices.to_numpy(np.array(self._point.get_value()))
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Make W the parameter; ValueError for one off the manifold."""
         p = self._point
         stored = np.asarray(self.matrices.from_numpy(np.asarray(W)), self.dtype)
@@ -60,7 +64,7 @@ class Point(Parametrization):
         p.manifold.require_point(stored)
         p.set_value(stored)
 
-    def own_free_parameters(self):
+    def own_free_parameters(self) -> int:
         """2 n^2, or n^2 in the real field; on the manifold n^2, or n(n-1)/2."""
         if self.unitary:
             return self._point.manifold.dim(self.n)

@@ -1,10 +1,12 @@
 """Unitary matrices as functions of skew-Hermitian ones: exponentials, Cayley transforms, scaled ones."""
 
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Euclidean
@@ -20,6 +22,7 @@ from unitarygraph.parametrizations.inverse import (
     unitary_logarithm,
     unitary_matrix,
 )
+from unitarygraph.stacked.typing import Array, Seed
 
 
 class SkewParametrization(Parametrization):
@@ -31,7 +34,15 @@ class SkewParametrization(Parametrization):
     `skew_value_of`.
     """
 
-    def __init__(self, n, init, field="complex", rng=None, dtype=None, name="A"):
+    def __init__(
+        self,
+        n: int,
+        init: Any,
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "A",
+    ) -> None:
         super().__init__(n, field, dtype)
         skew = np.asarray(skew_initializer(init)(np.random.default_rng(rng), n, field))
         expected = f"init: expected a skew-Hermitian matrix ({n}, {n}), got"
@@ -56,10 +67,10 @@ class SkewParametrization(Parametrization):
     def skew_value_of(self, W):
         """NumPy A for a unitary NumPy W, in double; ValueError where there is none."""
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return self.of(skew_of_upper(plain(self._upper), self.field))
 
-    def value(self):
+    def value(self) -> Array:
         """Current matrix, computed by NumPy in the parameters' precision; NaN where A is not finite."""
         upper = self.matrices.to_numpy(np.array(self._upper.get_value()))
         skew = np.triu(upper, 1)
@@ -70,11 +81,11 @@ class SkewParametrization(Parametrization):
             return np.full_like(skew, np.nan)
         return self.of_value(skew)
 
-    def own_free_parameters(self):
+    def own_free_parameters(self) -> int:
         """n^2, or n(n-1)/2 in the real field."""
         return self.n**2 if self.field == "complex" else self.n * (self.n - 1) // 2
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Set A so that the matrix is the NumPy array W.
 
         Raises ValueError for a W that is not unitary, naming ||W^H W - I||, and for one that no A
@@ -109,7 +120,16 @@ class Exp(SkewParametrization):
     Source: Lezcano-Casado and Martinez-Rubio (2019), "Cheap orthogonal constraints".
     """
 
-    def __init__(self, n, *, init="henaff", field="complex", rng=None, dtype=None, name="A"):
+    def __init__(
+        self,
+        n: int,
+        *,
+        init: Any = "henaff",
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "A",
+    ) -> None:
         super().__init__(n, init, field, rng, dtype, name)
 
     def of(self, A):
@@ -142,7 +162,16 @@ class Cayley(SkewParametrization):
     Source: Helfrich, Willmott and Ye (2018), without their diagonal matrix (`ScaledCayley` has it).
     """
 
-    def __init__(self, n, *, init="cayley", field="complex", rng=None, dtype=None, name="A"):
+    def __init__(
+        self,
+        n: int,
+        *,
+        init: Any = "cayley",
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "A",
+    ) -> None:
         super().__init__(n, init, field, rng, dtype, name)
 
     def of(self, A):
@@ -183,8 +212,16 @@ class ScaledCayley(Cayley):
     """
 
     def __init__(
-        self, n, *, rho=None, init="cayley", field="complex", rng=None, dtype=None, name="A"
-    ):
+        self,
+        n: int,
+        *,
+        rho: int | None = None,
+        init: Any = "cayley",
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "A",
+    ) -> None:
         rng = np.random.default_rng(rng)
         super().__init__(n, init=init, field=field, rng=rng, dtype=dtype, name=name)
         if field == "complex":
@@ -199,12 +236,12 @@ class ScaledCayley(Cayley):
         signs = np.where(np.arange(n) < n - rho, 1, -1).astype(self.dtype)
         self._signs = pytensor.shared(signs, name=f"{name}/D", shape=(n,))
 
-    def own_free_parameters(self):
+    def own_free_parameters(self) -> int:
         """n(n-1)/2, or n^2 + n in the complex field."""
         return super().own_free_parameters() + (self.n if self.field == "complex" else 0)
 
     @property
-    def rho(self):
+    def rho(self) -> int | None:
         """Number of entries -1 of D, None in the complex field."""
         return None if self.field == "complex" else int(np.sum(self._signs.get_value() < 0))
 
@@ -221,7 +258,7 @@ class ScaledCayley(Cayley):
     def of_value(self, A):
         return super().of_value(A) * self._phases()
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Set A and D so that the matrix is the NumPy array W.
 
         Raises ValueError for a W that is not unitary, naming ||W^H W - I||.

@@ -1,11 +1,15 @@
 """Matrices with singular values within a margin of one."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.householder import Householder, reflectors_of
 from unitarygraph.parametrizations.inverse import coarser_epsilon, square_matrix
+from unitarygraph.stacked.typing import Array, Seed
 
 
 class SVD(Parametrization):
@@ -34,8 +38,16 @@ class SVD(Parametrization):
     """
 
     def __init__(
-        self, n, *, reflections=None, margin=0.01, field="complex", rng=None, dtype=None, name="W"
-    ):
+        self,
+        n: int,
+        *,
+        reflections: int | None = None,
+        margin: float = 0.01,
+        field: str = "complex",
+        rng: Seed = None,
+        dtype: Any = None,
+        name: str = "W",
+    ) -> None:
         super().__init__(n, field, dtype)
         if not 0 <= margin < 1:
             raise ValueError(f"margin: expected a number from 0 to below 1, got {margin!r}")
@@ -48,12 +60,12 @@ class SVD(Parametrization):
         self.right = Householder(n, phases=False, **options)
         self._q = self.parameter(np.zeros(n), f"{name}/q", group="other")
 
-    def singular_values(self):
+    def singular_values(self) -> Any:
         """Symbolic s, ``(n,)``."""
         width = np.asarray(2 * self.margin, self.dtype)
         return 1 + width * (pt.sigmoid(self._q) - np.asarray(0.5, self.dtype))
 
-    def matrix(self):
+    def matrix(self) -> TensorVariable:
         return self.right.product_hconj(
             self.matrices.scale_columns(self.left.stored(), self.singular_values())
         )
@@ -62,7 +74,7 @@ class SVD(Parametrization):
         h = self.matrices.scale_columns(self.left.product(h), self.singular_values())
         return self.right.product_hconj(h)
 
-    def set_value(self, W):
+    def set_value(self, W: Array) -> None:
         """Set the parameters by NumPy's singular value decomposition of W.
 
         Raises ValueError for singular values beyond the margin, naming the extreme ones;

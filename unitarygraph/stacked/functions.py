@@ -9,6 +9,8 @@ real loss L in a stacked Z is dL/dRe(Z) + i dL/dIm(Z), the direction of steepest
 """
 
 import builtins
+from collections.abc import Iterable
+from typing import Any
 
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
@@ -89,12 +91,12 @@ def angle(A: Matrix) -> TensorVariable:
     return _complex("angle", A).angle()
 
 
-def eye(n, dtype: str | None = None) -> TensorVariable:
+def eye(n: Any, dtype: str | None = None) -> TensorVariable:
     """Identity ``(2, n, n)``; n an integer or a symbolic scalar, dtype by default ``floatX``."""
     return algebra("complex").eye(n, checked_dtype("eye", dtype))
 
 
-def zeros(shape, dtype: str | None = None) -> TensorVariable:
+def zeros(shape: Any, dtype: str | None = None) -> TensorVariable:
     """Zeros of complex shape ``(..., m, n)``, ``(n,)`` or ``()``, stacked; dtype as `eye`."""
     plane = pt.zeros(shape, dtype=checked_dtype("zeros", dtype))
     return from_planes(plane, plane)
@@ -123,7 +125,7 @@ def solve(A: Matrix, B: Matrix) -> Matrix:
     return _like(mark(algebra("complex").solve(A, B)), A, B)
 
 
-def concatenate(arrays, axis: int = -1) -> Matrix:
+def concatenate(arrays: Iterable[Any], axis: int = -1) -> Matrix:
     """Join stacked matrices along a matrix axis: -2 (or 0) for rows, -1 (or 1) for columns.
 
     The axis is counted as in the complex matrix: the planes' axis is never joined.
@@ -135,7 +137,7 @@ def concatenate(arrays, axis: int = -1) -> Matrix:
     return _like(mark(pt.concatenate(stored, axis=(axis if axis < 0 else axis - 2))), *arrays)
 
 
-def block(rows) -> Matrix:
+def block(rows: Iterable[Iterable[Any]]) -> Matrix:
     """Block matrix from nested lists of stacked matrices, as `numpy.block`."""
     return concatenate([concatenate(row, axis=-1) for row in rows], axis=-2)
 

@@ -151,7 +151,7 @@ def _refused(name, instead):
     bare = name.strip("_")
     sign = SIGNS.get(bare, bare)
 
-    def method(self, *args, **kwargs):
+    def method(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"{sign} of the complex variable {self} is not defined: {instead}")
 
     method.__name__ = name
@@ -317,7 +317,8 @@ class ComplexVariable(TensorVariable):  # type: ignore[type-arg]
     def __add__(self, other: Any) -> ComplexVariable:
         return mark(total(self, other))
 
-    __radd__ = __add__
+    def __radd__(self, other: Any) -> ComplexVariable:
+        return self + other
 
     def __sub__(self, other: Any) -> ComplexVariable:
         return mark(total(self, other, -1))
@@ -328,7 +329,8 @@ class ComplexVariable(TensorVariable):  # type: ignore[type-arg]
     def __mul__(self, other: Any) -> ComplexVariable:
         return mark(times(self, other))
 
-    __rmul__ = __mul__
+    def __rmul__(self, other: Any) -> ComplexVariable:
+        return self * other
 
     def __truediv__(self, other: Any) -> ComplexVariable:
         return mark(over(self, other))

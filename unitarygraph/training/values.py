@@ -72,8 +72,14 @@ def parse(said: str, value: Any, hint: Any) -> Any:
 def _members(hint: Any) -> list[Any]:
     if typing.get_origin(hint) not in (Union, types.UnionType):
         return [hint]
+    # what text cannot write, such as a symbolic rate or a generator, is for calls from Python
+    written = [member for member in typing.get_args(hint) if _is_written(member)]
     # text is the last resort: every value can be read as a string
-    return sorted(typing.get_args(hint), key=lambda member: member is str)
+    return sorted(written, key=lambda member: member is str)
+
+
+def _is_written(hint: Any) -> bool:
+    return hint in (bool, int, float, str, type(None)) or typing.get_origin(hint) is Literal
 
 
 def _read(value: Any, hint: Any) -> Any:

@@ -8,11 +8,14 @@ is no notion of theirs. So parameters of curved manifolds are left as they are.
 Gradients may be stacked or complex; a complex one comes back complex. New values are stacked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import is_complex, plain, storage
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
@@ -20,13 +23,16 @@ from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.qr import QR
 from unitarygraph.parameter import declared_manifold, manifold_of
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.stacked.variables import ComplexVariable, mark
 from unitarygraph.updates.base import as_list, gradients, is_state_of, label, scalar, zeros
 
 # Clipping.
 
 
-def total_norm_constraint(grads, max_norm, epsilon=1e-7, return_norm=False):
+def total_norm_constraint(
+    grads: Iterable[Any], max_norm: Scalar, epsilon: float = 1e-7, return_norm: bool = False
+) -> Any:
     r"""Scale all gradients by one number so that their joint norm is at most ``max_norm``.
 
     .. math:: g_i \leftarrow g_i \frac{\min(N, max)}{N + \epsilon}, \quad
@@ -47,7 +53,9 @@ def total_norm_constraint(grads, max_norm, epsilon=1e-7, return_norm=False):
     return (scaled, norm) if return_norm else scaled
 
 
-def row_norm_constraint(grads, max_norm, axes=-1):
+def row_norm_constraint(
+    grads: Iterable[Any], max_norm: Scalar, axes: int | tuple[int, ...] = -1
+) -> list[Any]:
     r"""Scale every row of each gradient by a number of its own so that its norm is at most max_norm.
 
     .. math:: g_j \leftarrow g_j \min(1, max / |g_j|)
@@ -71,7 +79,7 @@ def row_norm_constraint(grads, max_norm, axes=-1):
     return as_given(given, [shortened(g, lengths(g, axes), max_norm) for g in grads])
 
 
-def clip(grads, limit):
+def clip(grads: Iterable[Any], limit: float) -> list[Any]:
     """Clip every entry of the gradients to [-limit, limit], real and imaginary planes apart.
 
     It changes directions, and on stacked tensors depends on the phase; Arjovsky, Shah and Bengio
@@ -110,7 +118,9 @@ def as_given(given, grads):
 # Decay.
 
 
-def l2_decay(loss_or_grads, params, weight_decay):
+def l2_decay(
+    loss_or_grads: LossOrGrads, params: Params, weight_decay: Scalar
+) -> list[TensorVariable]:
     r"""Gradients with :math:`\lambda x` added, those of the loss plus :math:`\lambda |x|^2 / 2`.
 
     Returns one stacked gradient a parameter, to be given to a rule in the loss's place:
@@ -123,7 +133,12 @@ def l2_decay(loss_or_grads, params, weight_decay):
     ]
 
 
-def decoupled_decay(updates, params, learning_rate, weight_decay):
+def decoupled_decay(
+    updates: Mapping[SharedVariable, Any],
+    params: Params,
+    learning_rate: Scalar,
+    weight_decay: Scalar,
+) -> Updates:
     r"""Updates in which flat parameters shrink by :math:`\eta \lambda x` besides.
 
     ``decoupled_decay(lion(loss, params, 1e-4), params, 1e-4, 0.1)``. Returns a new dictionary.
@@ -149,7 +164,7 @@ def decays(p):
 # Masks.
 
 
-def freeze(updates, masks):
+def freeze(updates: Mapping[SharedVariable, Any], masks: Any) -> Updates:
     """Updates in which masked parameters, or entries, keep their values, whatever the rule.
 
     ``masks`` is {parameter: mask}, or a list of parameters, or one, that stay whole.
@@ -205,7 +220,13 @@ def _mask(p, given):
 # Projections.
 
 
-def project_after(updates, *, every=1, kind="polar", params=None):
+def project_after(
+    updates: Mapping[SharedVariable, Any],
+    *,
+    every: int = 1,
+    kind: str = "polar",
+    params: Params | None = None,
+) -> Updates:
     r"""Updates whose new values are projected on their manifolds, every so many steps.
 
     Parameters

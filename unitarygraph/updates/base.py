@@ -10,12 +10,14 @@ from functools import cached_property
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.gradient import DisconnectedInputError
 from pytensor.graph.basic import Variable
 
 from unitarygraph.core.layout import REAL_DTYPES, plain, storage
 from unitarygraph.manifolds import Euclidean, GeneralizedStiefel
 from unitarygraph.parameter import manifold_of
+from unitarygraph.stacked.typing import Params
 from unitarygraph.updates.soundness import check_update
 
 #: retractions that rules may be given for parameters of which not all have them
@@ -200,7 +202,7 @@ def _conform(p, g):
     return g if g.type.dtype == p.type.dtype else g.astype(p.type.dtype)
 
 
-def as_list(params):
+def as_list(params: Params) -> list[SharedVariable]:
     """Parameters as a list; one shared variable is a list of one."""
     return [params] if isinstance(params, Variable) else list(params)
 

@@ -1,11 +1,21 @@
 """A rule for each group of a model's parameters."""
 
+from collections.abc import Callable, Mapping
+
+from unitarygraph.module import Module
 from unitarygraph.parameter import GROUPS, group_of
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.updates.around import total_norm_constraint
 from unitarygraph.updates.base import gradients, label
 
 
-def by_group(loss_or_grads, module_or_params, rules, *, clip=None):
+def by_group(
+    loss_or_grads: LossOrGrads,
+    module_or_params: Module | Params,
+    rules: Mapping[str, Callable[..., Updates]],
+    *,
+    clip: Scalar | None = None,
+) -> Updates:
     """Updates of all parameters, each by the rule of its group.
 
     Parameters
@@ -60,7 +70,7 @@ def by_group(loss_or_grads, module_or_params, rules, *, clip=None):
     grads = [g for _, g in pairs]
     if clip is not None and grads:
         grads = total_norm_constraint(grads, clip)
-    updates = {}
+    updates: Updates = {}
     for name, rule in rules.items():
         members = [(g, p) for g, p in zip(grads, groups, strict=True) if groups[p] == name]
         if members:

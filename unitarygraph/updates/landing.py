@@ -4,11 +4,19 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.updates.base import descend, label, serves
 
 
 @serves(Unitary, Stiefel, Euclidean, companion="sgd")
-def landing(loss_or_grads, params, learning_rate, *, strength=1.0, epsilon=0.5):
+def landing(
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
+    *,
+    strength: Scalar = 1.0,
+    epsilon: Scalar = 0.5,
+) -> Updates:
     r"""Landing: :math:`X \leftarrow X - s\,\Lambda`, products only.
 
     .. math:: \Lambda = \mathrm{skew}(G X^H) X + \lambda X (X^H X - I)

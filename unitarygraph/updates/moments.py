@@ -2,20 +2,21 @@
 
 import pytensor.tensor as pt
 
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.updates.around import decoupled_decay
 from unitarygraph.updates.base import as_list, descend
 
 
 def adam(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    beta1=0.9,
-    beta2=0.999,
-    epsilon=1e-8,
-    retraction="qr",
-):
+    beta1: Scalar = 0.9,
+    beta2: Scalar = 0.999,
+    epsilon: Scalar = 1e-8,
+    retraction: str = "qr",
+) -> Updates:
     r"""Adam, the first moment carried along by the manifold's transport T.
 
     .. math:: m \leftarrow \beta_1 m + (1 - \beta_1)\,\mathrm{grad}, \quad
@@ -38,15 +39,15 @@ def adam(
 
 
 def amsgrad(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    beta1=0.9,
-    beta2=0.999,
-    epsilon=1e-8,
-    retraction="qr",
-):
+    beta1: Scalar = 0.9,
+    beta2: Scalar = 0.999,
+    epsilon: Scalar = 1e-8,
+    retraction: str = "qr",
+) -> Updates:
     r"""Adam with a second moment that never shrinks.
 
     .. math:: w \leftarrow \max(w, v), \quad x^+ = R_x\left(-\eta\,\frac{m / (1 - \beta_1^t)}
@@ -69,15 +70,15 @@ def amsgrad(
 
 
 def adamax(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    beta1=0.9,
-    beta2=0.999,
-    epsilon=1e-8,
-    retraction="qr",
-):
+    beta1: Scalar = 0.9,
+    beta2: Scalar = 0.999,
+    epsilon: Scalar = 1e-8,
+    retraction: str = "qr",
+) -> Updates:
     r"""Adam with a fading maximum of the gradients' sizes in place of their root mean square.
 
     .. math:: w \leftarrow \max(\beta_2 w, \sqrt{s(\mathrm{grad})} + \epsilon), \quad
@@ -98,16 +99,16 @@ def adamax(
 
 
 def adamw(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    beta1=0.9,
-    beta2=0.999,
-    epsilon=1e-8,
-    weight_decay=1e-2,
-    retraction="qr",
-):
+    beta1: Scalar = 0.9,
+    beta2: Scalar = 0.999,
+    epsilon: Scalar = 1e-8,
+    weight_decay: Scalar = 1e-2,
+    retraction: str = "qr",
+) -> Updates:
     r"""`adam`, and flat parameters shrink by :math:`\eta \lambda x` besides, past its moments.
 
     .. math:: x^+ = \mathrm{adam}(x) - \eta \lambda x

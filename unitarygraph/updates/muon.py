@@ -5,6 +5,7 @@ import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean, Stiefel, Unitary
 from unitarygraph.stacked.algebra import algebra
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.updates.base import descend, label, serves
 
 #: of the odd polynomial a x + b x^3 + c x^5, steepest at zero; it ends in about (0.68, 1.13)
@@ -15,16 +16,16 @@ PROJECTIONS = ("polar", "qr")
 
 @serves(Euclidean, companion="adam")
 def muon(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    momentum=0.95,
-    nesterov=True,
-    steps=5,
-    epsilon=1e-7,
-    field=None,
-):
+    momentum: Scalar = 0.95,
+    nesterov: bool = True,
+    steps: int = 5,
+    epsilon: Scalar = 1e-7,
+    field: str | None = None,
+) -> Updates:
     r"""Muon on flat matrices: steepest descent in the spectral norm, with momentum.
 
     .. math:: m \leftarrow \mu m + g, \quad X \leftarrow X - \eta \sqrt{\max(1, \mathrm{rows} /
@@ -63,16 +64,16 @@ def muon(
 
 @serves(Unitary, Stiefel, companion="adam")
 def stiefel_muon(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    momentum=0.95,
-    nesterov=True,
-    steps=5,
-    epsilon=1e-7,
-    retraction="polar",
-):
+    momentum: Scalar = 0.95,
+    nesterov: bool = True,
+    steps: int = 5,
+    epsilon: Scalar = 1e-7,
+    retraction: str = "polar",
+) -> Updates:
     r"""Steepest descent in the spectral norm on `Unitary` and `Stiefel`, with momentum.
 
     .. math:: m \leftarrow \mu m + g, \quad

@@ -1,5 +1,7 @@
 """The natural gradient of full-capacity unitary networks, as it should be and as it was published."""
 
+from typing import Any
+
 import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
@@ -8,20 +10,21 @@ from pytensor.graph.traversal import ancestors
 from unitarygraph.core.layout import plain, storage
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parameter import manifold_of
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates, Value
 from unitarygraph.updates.base import as_list, descend, label, serves
 
 
 @serves(Unitary, companion="rmsprop")
 def natural_gradient(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    rms=False,
-    as_published=False,
-    rho=0.9,
-    epsilon=1e-8,
-):
+    rms: bool = False,
+    as_published: bool = False,
+    rho: Scalar = 0.9,
+    epsilon: Scalar = 1e-8,
+) -> Updates:
     r"""Cayley steps of unitary matrices along :math:`A = G W^H - W G^H`.
 
     .. math:: W^+ = \left(I + \tfrac{\lambda}{2} A\right)^{-1}
@@ -70,7 +73,7 @@ def natural_gradient(
     return descend("natural_gradient", step, loss_or_grads, params, learning_rate)
 
 
-def augmented(W):
+def augmented(W: Value) -> Any:
     r"""The real matrix :math:`[[X, Y], [-Y, X]]` of W = X + iY, ``(2, n, n) -> (2n, 2n)``.
 
     It acts on rows [Re h, Im h] as W does on rows h. W is complex, or stacked; the result is real.

@@ -1,5 +1,7 @@
 """projUNN: steps of low rank on the unitary group, O(k n^2) each."""
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
 
@@ -9,6 +11,7 @@ from unitarygraph.ops.newton_schulz import NewtonSchulz
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.qr import QR
 from unitarygraph.parameter import manifold_of
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.updates.base import descend, gradients, label, serves
 from unitarygraph.updates.standard import rmsprop, sgd
 
@@ -18,18 +21,18 @@ PERIOD = 2**20
 
 @serves(Unitary, Euclidean, companion="rmsprop")
 def projunn(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    kind="D",
-    rank=1,
-    sampler="lsi",
-    rms=False,
-    rho=0.99,
-    epsilon=1e-8,
-    rng=0,
-):
+    kind: str = "D",
+    rank: int = 1,
+    sampler: str = "lsi",
+    rms: bool = False,
+    rho: Scalar = 0.99,
+    epsilon: Scalar = 1e-8,
+    rng: int | np.random.Generator = 0,
+) -> Updates:
     r"""projUNN: the gradient replaced by :math:`a b^H` of rank k, no product of n x n matrices.
 
     With :math:`G \approx a b^H` and the thin QR :math:`[-\eta U^H a, b] = Q [R_1, R_2]`,
@@ -92,13 +95,14 @@ def projunn(
         a, b = SAMPLERS[sampler](matrices, gradient, rank, count, rng)
         return low_rank_step(matrices, at.x, -at.rate * a, b, kind)
 
-    flat, others = [], []
+    flat: list[Any] = []
+    others: list[Any] = []
     for p, g in gradients(loss_or_grads, params):
         (flat if type(manifold_of(p)) is Euclidean else others).append((p, g))
-    updates = {}
+    updates: Updates = {}
     if flat:
-        options = {"rho": rho, "epsilon": epsilon} if rms else {}
-        points, grads = zip(*flat, strict=True)
+        options: Any = {"rho": rho, "epsilon": epsilon} if rms else {}
+        points, grads = map(list, zip(*flat, strict=True))
         updates |= (rmsprop if rms else sgd)(grads, points, learning_rate, **options)
     points, grads = [p for p, _ in others], [g for _, g in others]
     return updates | descend("projunn", step, grads, points, learning_rate)

@@ -11,24 +11,31 @@ multiply and add like numbers. All raise ValueError for a step that is not a sca
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.tensor.variable import TensorVariable
+
+from unitarygraph.stacked.typing import Scalar, Updates, Value
 
 
-def step_counter(name="step", start=0):
+def step_counter(name: str = "step", start: int = 0) -> tuple[SharedVariable, Updates]:
     """A shared int64 scalar that counts calls, and the dictionary {counter: counter + 1}."""
     step = pytensor.shared(np.asarray(start, "int64"), name=name)
     return step, {step: step + 1}
 
 
-def constant(step, rate):
+def constant(step: Value, rate: Scalar) -> TensorVariable:
     """The number ``rate`` at every step."""
     return pt.ones_like(_time(step)) * rate
 
 
-def staircase(step, rate, boundaries, factor=0.1):
+def staircase(
+    step: Value, rate: Scalar, boundaries: Iterable[float], factor: float = 0.1
+) -> TensorVariable:
     r""":math:`\mathrm{rate} \cdot \mathrm{factor}^k`, k the number of boundaries at or below step.
 
     ``boundaries``: steps at which the rate drops, as in PyTorch's ``MultiStepLR``; an interval of
@@ -40,7 +47,7 @@ def staircase(step, rate, boundaries, factor=0.1):
     return rate * factor ** pt.ge(_time(step), reached).sum().astype("float64")
 
 
-def cosine(step, rate, steps, end=0.0):
+def cosine(step: Value, rate: Scalar, steps: float, end: float = 0.0) -> TensorVariable:
     r"""Half a cosine from ``rate`` at step 0 to ``end`` at ``steps``, constant outside of them.
 
     .. math:: end + (rate - end)\,(1 + \cos(\pi t)) / 2, \quad t = step / steps
@@ -51,7 +58,7 @@ def cosine(step, rate, steps, end=0.0):
     return end + (rate - end) * (1 + pt.cos(math.pi * part)) / 2
 
 
-def warmup(step, steps, rate=1.0):
+def warmup(step: Value, steps: float, rate: Scalar = 1.0) -> TensorVariable:
     r"""A straight line: :math:`\mathrm{rate} \cdot \min((step + 1) / steps, 1)`.
 
     The first step's rate is rate / steps, not zero. Multiply a schedule by it, or shift that one:

@@ -6,10 +6,13 @@ In formulas grad is the Riemannian gradient, R the retraction, T the transport, 
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Euclidean
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.updates.base import descend
 
 
-def sgd(loss_or_grads, params, learning_rate, *, retraction="qr"):
+def sgd(
+    loss_or_grads: LossOrGrads, params: Params, learning_rate: Scalar, *, retraction: str = "qr"
+) -> Updates:
     r"""Riemannian gradient descent, :math:`x \leftarrow R_x(-\eta\,\mathrm{grad})`.
 
     grad is the Euclidean gradient projected on the tangent space; on parameters of flat space the
@@ -46,7 +49,14 @@ def sgd(loss_or_grads, params, learning_rate, *, retraction="qr"):
     return descend("sgd", step, loss_or_grads, params, learning_rate)
 
 
-def momentum(loss_or_grads, params, learning_rate, *, momentum=0.9, retraction="qr"):
+def momentum(
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
+    *,
+    momentum: Scalar = 0.9,
+    retraction: str = "qr",
+) -> Updates:
     r"""Heavy ball, the velocity carried along by the manifold's transport T.
 
     .. math:: m \leftarrow \mu m + \mathrm{grad}, \quad x^+ = R_x(-\eta m), \quad
@@ -65,7 +75,14 @@ def momentum(loss_or_grads, params, learning_rate, *, momentum=0.9, retraction="
     return descend("momentum", step, loss_or_grads, params, learning_rate)
 
 
-def nesterov_momentum(loss_or_grads, params, learning_rate, *, momentum=0.9, retraction="qr"):
+def nesterov_momentum(
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
+    *,
+    momentum: Scalar = 0.9,
+    retraction: str = "qr",
+) -> Updates:
     r"""Momentum that looks one step ahead, the velocity carried along by the transport T.
 
     .. math:: m \leftarrow \mu m + \mathrm{grad}, \quad
@@ -85,7 +102,14 @@ def nesterov_momentum(loss_or_grads, params, learning_rate, *, momentum=0.9, ret
     return descend("nesterov_momentum", step, loss_or_grads, params, learning_rate)
 
 
-def adagrad(loss_or_grads, params, learning_rate, *, epsilon=1e-10, retraction="qr"):
+def adagrad(
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
+    *,
+    epsilon: Scalar = 1e-10,
+    retraction: str = "qr",
+) -> Updates:
     r"""Steps divided by the root of the sum of all squared gradients so far.
 
     .. math:: v \leftarrow v + s(\mathrm{grad}), \quad
@@ -106,7 +130,15 @@ def adagrad(loss_or_grads, params, learning_rate, *, epsilon=1e-10, retraction="
     return descend("adagrad", step, loss_or_grads, params, learning_rate)
 
 
-def rmsprop(loss_or_grads, params, learning_rate, *, rho=0.99, epsilon=1e-8, retraction="qr"):
+def rmsprop(
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
+    *,
+    rho: Scalar = 0.99,
+    epsilon: Scalar = 1e-8,
+    retraction: str = "qr",
+) -> Updates:
     r"""Steps divided by a running root mean square of the gradient.
 
     .. math:: v \leftarrow \rho v + (1 - \rho)\,s(\mathrm{grad}), \quad
@@ -129,7 +161,15 @@ def rmsprop(loss_or_grads, params, learning_rate, *, rho=0.99, epsilon=1e-8, ret
     return descend("rmsprop", step, loss_or_grads, params, learning_rate)
 
 
-def adadelta(loss_or_grads, params, learning_rate, *, rho=0.9, epsilon=1e-6, retraction="qr"):
+def adadelta(
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
+    *,
+    rho: Scalar = 0.9,
+    epsilon: Scalar = 1e-6,
+    retraction: str = "qr",
+) -> Updates:
     r"""Steps as long as the past ones were, in units of the gradients that led to them.
 
     .. math:: v \leftarrow \rho v + (1 - \rho)\,s(\mathrm{grad}), \quad
@@ -156,7 +196,15 @@ def adadelta(loss_or_grads, params, learning_rate, *, rho=0.9, epsilon=1e-6, ret
     return descend("adadelta", step, loss_or_grads, params, learning_rate)
 
 
-def lion(loss_or_grads, params, learning_rate, *, beta1=0.9, beta2=0.99, retraction="qr"):
+def lion(
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
+    *,
+    beta1: Scalar = 0.9,
+    beta2: Scalar = 0.99,
+    retraction: str = "qr",
+) -> Updates:
     r"""Steps of constant size along a mean of gradient and momentum.
 
     .. math:: c = \beta_1 m + (1 - \beta_1)\,\mathrm{grad}, \quad

@@ -3,12 +3,21 @@
 import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Oblique, Sphere
+from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.updates.around import shortened
 from unitarygraph.updates.base import descend, label, serves
 
 
 @serves(Oblique, Sphere, companion="nesterov_momentum")
-def sgd_g(loss_or_grads, params, learning_rate, *, momentum=0.9, omega=0.0, grad_clip=None):
+def sgd_g(
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
+    *,
+    momentum: Scalar = 0.9,
+    omega: Scalar = 0.0,
+    grad_clip: Scalar | None = None,
+) -> Updates:
     r"""Momentum on unit vectors y, the weights of batch-normalized units, one a row.
 
     .. math:: h = P_y\left(g + 2 \omega\,(Y Y^H Y - Y)\right), \quad
@@ -56,16 +65,16 @@ def sgd_g(loss_or_grads, params, learning_rate, *, momentum=0.9, omega=0.0, grad
 
 @serves(Oblique, Sphere, companion="nesterov_momentum")
 def adam_g(
-    loss_or_grads,
-    params,
-    learning_rate,
+    loss_or_grads: LossOrGrads,
+    params: Params,
+    learning_rate: Scalar,
     *,
-    beta1=0.9,
-    beta2=0.99,
-    epsilon=1e-8,
-    omega=0.0,
-    grad_clip=None,
-):
+    beta1: Scalar = 0.9,
+    beta2: Scalar = 0.99,
+    epsilon: Scalar = 1e-8,
+    omega: Scalar = 0.0,
+    grad_clip: Scalar | None = None,
+) -> Updates:
     r"""Adam on unit vectors y, the second moment v one number a row.
 
     .. math:: m \leftarrow \beta_1 m + (1 - \beta_1)\,h, \quad

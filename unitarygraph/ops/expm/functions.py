@@ -1,11 +1,31 @@
 """Matrix exponential and its Frechet derivative: the user's functions."""
 
+from typing import Any, Literal, overload
+
+from pytensor.tensor.variable import TensorVariable
+
 from unitarygraph.ops.expm.path import ExpmPath
 from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.stacked.operands import operands, result
+from unitarygraph.stacked.typing import ArrayLike, ComplexField, Field, RealField, Value
+from unitarygraph.stacked.variables import ComplexVariable
 
 
-def expm(A, skew_hermitian=None, field=None):
+@overload
+def expm(
+    A: ComplexVariable, skew_hermitian: bool | None = None, field: ComplexField = None
+) -> ComplexVariable: ...
+@overload
+def expm(
+    A: TensorVariable, skew_hermitian: bool | None = None, field: RealField = None
+) -> TensorVariable: ...
+@overload
+def expm(
+    A: TensorVariable, skew_hermitian: bool | None = None, *, field: Literal["complex"]
+) -> ComplexVariable: ...
+@overload
+def expm(A: ArrayLike, skew_hermitian: bool | None = None, field: Field | None = None) -> Any: ...
+def expm(A: Any, skew_hermitian: bool | None = None, field: Any = None) -> Any:
     r"""Matrix exponential, ``(..., 2, n, n) -> (..., 2, n, n)``, dtype of A (float32 or float64).
 
     Parameters
@@ -31,7 +51,17 @@ def expm(A, skew_hermitian=None, field=None):
     return result(field, ExpmPath(field, 0, structure)(A))
 
 
-def expm_frechet(A, E, field=None):
+@overload
+def expm_frechet(A: ComplexVariable, E: Value, field: ComplexField = None) -> ComplexVariable: ...
+@overload
+def expm_frechet(A: Value, E: ComplexVariable, field: ComplexField = None) -> ComplexVariable: ...
+@overload
+def expm_frechet(
+    A: TensorVariable, E: TensorVariable, field: RealField = None
+) -> TensorVariable: ...
+@overload
+def expm_frechet(A: Value, E: Value, field: Field | None = None) -> Any: ...
+def expm_frechet(A: Any, E: Any, field: Any = None) -> Any:
     r"""Frechet derivative of the matrix exponential, :math:`L_A(E)`, linear in E.
 
     ``(..., 2, n, n), (..., 2, n, n) -> (..., 2, n, n)``, dtype of the inputs, which must agree. It is

@@ -1,6 +1,6 @@
 """The linear recurrence h_t = lambda o h_{t-1} + drive_t with a diagonal matrix."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type
@@ -18,10 +18,17 @@ from unitarygraph.ops.recurrence.base import StepsOp
 from unitarygraph.ops.recurrence.diagonal_overlap import DiagonalOverlap, states_before
 from unitarygraph.stacked.functions import conj, mul
 from unitarygraph.stacked.operands import require_real
+from unitarygraph.stacked.typing import Value
 from unitarygraph.stacked.variables import mark
 
 
-def diagonal_recurrence(drive, eigenvalues, h0=None, mask=None, reverse=False):
+def diagonal_recurrence(
+    drive: Value,
+    eigenvalues: Value,
+    h0: Value | None = None,
+    mask: Value | None = None,
+    reverse: bool = False,
+) -> Any:
     r"""States of :math:`h_t = \lambda \circ h_{t-1} + \text{drive}_t`, t = 1 ... T, all complex.
 
     ===========  ==================

@@ -1,5 +1,7 @@
 """The recurrence h_t = f(h_{t-1} W + drive_t): all time steps in one Op."""
 
+from typing import Any
+
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type, pushforward
 from pytensor.graph.basic import Apply
@@ -12,13 +14,22 @@ from unitarygraph.ops.recurrence.base import MatrixStepsOp
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
 from unitarygraph.ops.recurrence.scan import recurrence_scan
 from unitarygraph.stacked.operands import require_real
+from unitarygraph.stacked.typing import Value
 from unitarygraph.stacked.variables import mark
 
 NAMES = ("drive", "W", "h0", "bias", "mask")
 STATES = {"all": 0, "last": 1}
 
 
-def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states="all"):
+def recurrence(
+    drive: Value,
+    W: Value,
+    h0: Value,
+    bias: Value | None = None,
+    activation: str = "modrelu",
+    mask: Value | None = None,
+    states: str = "all",
+) -> Any:
     r"""States of :math:`h_t = f(h_{t-1} W + \text{drive}_t)`, t = 1 ... T, h a row vector a sample.
 
     ========  ==================  ===============
@@ -94,7 +105,8 @@ def recurrence(drive, W, h0, bias=None, activation="modrelu", mask=None, states=
             f"recurrence: {complex_names[0]} is complex, so W must be, got a real one of shape "
             f"{W.type.shape}: write unitarygraph.complex(W)"
         )
-    found = Recurrence(field, activation, masked)(drive, W, h0, bias, mask)[STATES[states]]
+    found: Any = Recurrence(field, activation, masked)(drive, W, h0, bias, mask)
+    found = found[STATES[states]]
     return mark(found) if complex_names else found
 
 

@@ -11,6 +11,7 @@ from unitarygraph.ops.rotations.array import rotations_array, rotations_grad_arr
 from unitarygraph.ops.rotations.graph import rotations_grad_graph, rotations_graph
 from unitarygraph.ops.rotations.reference import rotate, rotate_back
 from unitarygraph.stacked.operands import require_real
+from unitarygraph.stacked.typing import Array, M, Value
 from unitarygraph.stacked.variables import mark
 
 STYLES = ("tunable", "fft")
@@ -146,7 +147,7 @@ def pushforward_of(graph, inputs, tangents):
     return on_views(dots, [*inputs, *(in_dtype_of(inputs[k], tangents[k]) for k in moving)])
 
 
-def rotations(h, theta, phi=None, style="tunable"):
+def rotations(h: M | Array, theta: Value, phi: Value | None = None, style: str = "tunable") -> M:
     r"""Rows through layers of Givens rotations, :math:`h F_1 F_2 \cdots F_L`.
 
     Each layer rotates disjoint pairs (i, j) of coordinates: :math:`F_l` has there the block
