@@ -17,7 +17,9 @@ MODULES = [
     "unitarygraph",
     "unitarygraph.checks",
     "unitarygraph.manifolds",
+    "unitarygraph.models",
     "unitarygraph.nn",
+    "unitarygraph.nn.initializers",
     "unitarygraph.parametrizations",
     "unitarygraph.stacked",
     "unitarygraph.updates",
@@ -49,7 +51,6 @@ INTERNAL = {
     "product_hconj",
     "set_weight",
     "skew_value_of",
-    # the first values of weights: `initializers` is a module
 }
 SPECIAL = {"__init__", "__call__", "__str__", "__bool__"}
 
@@ -78,8 +79,7 @@ def functions_of(owner, name):
             if (key.startswith("_") and key not in SPECIAL) or key in INTERNAL:
                 continue
             function = member.fget if isinstance(member, property) else member
-            made = getattr(function, "__qualname__", "").startswith("__create_fn__")
-            if inspect.isfunction(function) and not made and function.__name__ != "<lambda>":
+            if inspect.isfunction(function) and function.__name__ != "<lambda>":
                 yield f"{parent.__module__}.{parent.__name__}.{key}", function
 
 
@@ -95,7 +95,7 @@ def public_functions(path):
 
 
 def by_dataclass(function):
-    """Whether a function was written by `dataclasses` or made by this library's tables."""
+    """Whether a function was written by `dataclasses`."""
     return function.__code__.co_filename == "<string>"
 
 

@@ -1,5 +1,8 @@
 """Initial unitary and skew-Hermitian matrices of the lineage, as NumPy arrays in float64."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import scipy.linalg
 
@@ -8,7 +11,7 @@ from unitarygraph.ops.expm.skew import skew_exponential
 from unitarygraph.parametrizations.fourier_reflection import FourierReflection
 
 
-def haar(rng, n, field="complex"):
+def haar(rng: np.random.Generator, n: int, field: str = "complex") -> np.ndarray:
     """Draw a Haar-distributed unitary (orthogonal) matrix by QR of a Gaussian (Mezzadri, 2007)."""
     z = rng.standard_normal((n, n))
     if field == "complex":
@@ -61,7 +64,7 @@ SKEW_INITIALIZERS = {
 }
 
 
-def skew_initializer(name):
+def skew_initializer(name: Any) -> Callable[..., np.ndarray]:
     """Initializer ``(rng, n, field) -> skew-Hermitian NumPy matrix`` by name; a callable is itself."""
     if callable(name):
         return name
