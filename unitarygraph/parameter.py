@@ -36,13 +36,17 @@ class Parameter(TensorSharedVariable):
 
     @property
     def value(self) -> Array:
-        """Copy of the current value, a NumPy complex array in the complex field."""
-        stored = self.get_value()
-        return to_complex(stored) if self.manifold.field == "complex" else stored
+        """Copy of the current value."""
+        return self.get_value()
 
 
 class ComplexParameter(ComplexVariable, Parameter):
     """A parameter on a complex manifold: a complex variable."""
+
+    @property
+    def value(self) -> ComplexArray:
+        """Copy of the current value, a NumPy complex array."""
+        return to_complex(self.get_value())
 
 
 @overload

@@ -171,10 +171,10 @@ def test_cli_names_what_a_linker_lacks(tmp_path, width_of_jax):
 def test_cli_evaluate_names_it_too(tmp_path, monkeypatch):
     execute_quietly(tmp_path / "run", settings("exprnn", "python", steps=1, batch=128))
 
-    def refuse(program):
+    def refuse(*args, **kwargs):
         raise NotImplementedError("its Op Scan")
 
-    monkeypatch.setattr(Program, "compile_evaluation", refuse)
+    monkeypatch.setattr(Program, "_objective", refuse)
     result = CliRunner().invoke(app, ["evaluate", str(tmp_path / "run")])
     assert result.exit_code == 1
     assert "error: backend python cannot run exprnn: its Op Scan" in result.output

@@ -20,6 +20,7 @@ their variables with operators are over, so that none of them meets a complex on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import _vectorize_node
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_useless
-from pytensor.tensor.variable import TensorVariable
+from pytensor.tensor.variable import TensorVariable, _tensor_py_operators
 
 from unitarygraph.core.layout import (
     COMPLEX_OF,
@@ -129,10 +130,10 @@ def local_stacked(fgraph, node):
     return node.inputs
 
 
-# After all rewrites that write arithmetic, before those that fuse loops and work in place (49 on).
-optdb.register(
-    "unitarygraph_stacked", in2out(local_stacked), "fast_run", "fast_compile", position=48
-)
+# After all rewrites that write arithmetic, before those that fuse loops and work in place (49 on); and
+# once more after these, since an Op that is made anew of a complex variable asks for its storage again.
+for _name, _position in (("unitarygraph_stacked", 48), ("unitarygraph_stacked_again", 99)):
+    optdb.register(_name, in2out(local_stacked), "fast_run", "fast_compile", position=_position)
 
 
 def mark(x: Any) -> ComplexVariable:
@@ -407,3 +408,26 @@ REFUSED = {
 }
 for _name, _instead in REFUSED.items():
     setattr(ComplexVariable, _name, _refused(_name, _instead))
+
+
+# Python asks the right operand first only where its class is one of the left's subclasses, which a
+# complex variable is of TensorVariable and not of shared variables and constants: b + Z would add b to
+# both planes. So PyTensor's operators hand over to a complex right operand.
+HANDED_OVER = (
+    "add", "sub", "mul", "truediv", "matmul", "pow", "mod", "floordiv", "lt", "le", "gt", "ge",
+)  # fmt: skip
+
+
+def _handing_over(method):
+    @wraps(method)
+    def operator(self, other):
+        if isinstance(other, ComplexVariable) and not isinstance(self, ComplexVariable):
+            return NotImplemented
+        return method(self, other)
+
+    return operator
+
+
+for _name in HANDED_OVER:
+    _own = getattr(TensorVariable, f"__{_name}__")
+    setattr(_tensor_py_operators, f"__{_name}__", _handing_over(_own))

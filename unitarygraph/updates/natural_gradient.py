@@ -79,7 +79,8 @@ def augmented(W: Value) -> Any:
     It acts on rows [Re h, Im h] as W does on rows h. W is complex, or stacked; the result is real.
     Raises ValueError for another shape.
     """
-    W = pt.as_tensor_variable(storage(W))
+    # The variable itself, not its storage: gradients look for the parameter that it was.
+    W = W if isinstance(W, Variable) else pt.as_tensor_variable(storage(W))
     if W.type.ndim != 3 or W.type.shape[0] not in (2, None):
         raise ValueError(f"augmented: W must be (2, n, n), got shape {W.type.shape}")
     x, y = plain(W)[0], plain(W)[1]

@@ -113,4 +113,8 @@ def numba_matrix_op(op, node, **kwargs):
 @register_funcify_default_op_cache_key(View)
 def numba_view(op, node, **kwargs):
     """The identity."""
-    return numba_njit(lambda x: x), CACHE_VERSION
+
+    def view(x):
+        return x
+
+    return numba_njit(view), CACHE_VERSION
