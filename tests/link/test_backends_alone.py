@@ -52,7 +52,10 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize(("package", "program"), [("jax", JAX), ("torch", TORCH)])
+@pytest.mark.parametrize(
+    ("package", "program"),
+    [("jax", JAX), pytest.param("torch", TORCH, marks=pytest.mark.slow)],
+)
 def test_graphs_of_pytensor_alone_keep_their_values(package, program):
     pytest.importorskip(package)
     values = []

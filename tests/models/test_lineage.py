@@ -23,6 +23,8 @@ INPUT, HIDDEN, OUTPUT, STEPS, BATCH = 3, 8, 2, 50, 4
 TRAINING_STEPS = 8
 # models that stand for all on numba in the default run: real, and complex on the manifold
 ON_NUMBA = ("exprnn", "fcurnn")
+# and on JAX: complex and real, a scan over a structured product, gates, a penalty, a diagonal recurrence
+ON_JAX = ("exprnn", "eurnn", "lstm", "nnrnn", "lru")
 WEIGHTS = np.random.default_rng(5).standard_normal((STEPS, BATCH, OUTPUT))
 NAMES = sorted(set(models.MODELS) - {"wrn"})
 REFERENCES = {
@@ -37,7 +39,8 @@ def cases(*backends):
 
     def slow(name, options, backend=None):
         first = options is REFERENCES[name].CASES[0]
-        return backend is not None and not (first and (backend == "JAX" or name in ON_NUMBA))
+        stands_for_all = name in {"NUMBA": ON_NUMBA, "JAX": ON_JAX}.get(backend, ())
+        return backend is not None and not (first and stands_for_all)
 
     return [
         pytest.param(

@@ -453,7 +453,13 @@ def test_inside_scan_and_op_from_graph(rng):
 
 @pytest.mark.filterwarnings(*THIRD_PARTY)
 @pytest.mark.parametrize(
-    "mode", ["CVM", pytest.param("NUMBA", marks=pytest.mark.slow), "JAX", "PYTORCH"]
+    "mode",
+    [
+        "CVM",
+        pytest.param("NUMBA", marks=pytest.mark.slow),
+        "JAX",
+        pytest.param("PYTORCH", marks=pytest.mark.slow),
+    ],
 )
 def test_modes_agree(mode, rng):
     (Z, W, u, R, _), values = inputs_and_values(rng)
