@@ -20,6 +20,7 @@ their variables with operators are over, so that none of them meets a complex on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,8 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import _vectorize_node
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_useless
-from pytensor.tensor.variable import TensorVariable
+from pytensor.tensor.sharedvar import TensorSharedVariable
+from pytensor.tensor.variable import TensorConstant, TensorVariable
 
 from unitarygraph.core.layout import (
     COMPLEX_OF,
@@ -405,3 +407,27 @@ REFUSED = {
 }
 for _name, _instead in REFUSED.items():
     setattr(ComplexVariable, _name, _refused(_name, _instead))
+
+
+def _yielding(operator):
+    """A tensor's operator that leaves a complex right operand to that operand's own."""
+
+    @wraps(operator)
+    def method(self, other, *args):
+        if isinstance(other, ComplexVariable) and not isinstance(self, ComplexVariable):
+            return NotImplemented
+        return operator(self, other, *args)
+
+    return method
+
+
+# In x + Z Python asks Z first where Z's class derives from that of x, as it does for a tensor
+# variable. PyTensor's constants and shared variables are none of its bases: their own operators would
+# see the storage, and add x to the imaginary part as well.
+LEFT = (
+    "add", "sub", "mul", "truediv", "matmul", "pow", "mod", "floordiv", "divmod",
+    "lt", "le", "gt", "ge", "and", "or", "xor",
+)  # fmt: skip
+for _kind in (TensorConstant, TensorSharedVariable):
+    for _name in LEFT:
+        setattr(_kind, f"__{_name}__", _yielding(getattr(_kind, f"__{_name}__")))
