@@ -1,5 +1,6 @@
 """Side-by-side timing: every contender runs in turn, so that the machine's noise hits all alike."""
 
+import sys
 import time
 
 import numpy as np
@@ -8,6 +9,8 @@ from benchmarks.rows import Row
 
 # A turn lasts about so long: short work is repeated within it.
 TURN = 0.03
+# What no contender beside "unitarygraph" may run.
+OURS = ("unitarygraph", "pytensor")
 # Threads of the contender before wait in busy loops for as long, and would take the cores.
 REST = 0.1
 
@@ -28,8 +31,12 @@ def compare(case, contenders, repeats=9, **facts):
     """Row of callables timed in turn, ours first; ``facts`` are further fields of the row.
 
     That all compute the same is the caller's to check before (`require_agreement`), whose calls
-    are the warm-up.
+    are the warm-up. Where one contender is "unitarygraph", the others are others: `require_peer`.
     """
+    if "unitarygraph" in contenders:
+        for name, run in contenders.items():
+            if name != "unitarygraph":
+                require_peer(name, run)
     times = {name: [] for name in contenders}
     names = list(contenders)
     for repeat in range(repeats):
@@ -39,6 +46,26 @@ def compare(case, contenders, repeats=9, **facts):
     medians = {name: float(np.median(t)) for name, t in times.items()}
     quartiles = {name: tuple(map(float, np.percentile(t, (25, 75)))) for name, t in times.items()}
     return Row(case, medians, quartiles, **facts)
+
+
+def require_peer(name, run):
+    """Call run once; AssertionError where it runs a line of `OURS`: the library timed twice."""
+    found = set()
+
+    def note(frame, event, argument):
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        # Whoever imports a module asks our finder, which waits for PyTensor's backends.
+        if event == "call" and package in OURS and frame.f_code.co_name != "find_spec":
+            found.add(package)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        run()
+    finally:
+        sys.setprofile(before)
+    if found:
+        raise AssertionError(f"{name}: a peer must be other code, this runs {', '.join(found)}")
 
 
 def slope(sizes, times):

@@ -41,6 +41,8 @@ COMPILER = ("numba", "llvmlite")
 # The public face imports every floor, link/ sits beside them and is loaded by PyTensor.
 BESIDE = {"__init__", "link"}
 PURE = ("set_subtensor", "inc_subtensor", "astype", "squeeze", "reshape", "specify_shape")
+# x[0].set(y), x[0].inc(y)
+PURE_OF_A_PART = ("set", "inc")
 
 
 def imported_modules(tree):
@@ -51,8 +53,20 @@ def imported_modules(tree):
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 yield "." * node.level
-            yield node.module or ""
+            if node.module != ROOT.name:
+                yield node.module or ""
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def lost_results(tree):
+    """(line, name) of calls that return a new variable which nothing takes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            function = node.value.func
+            called = getattr(function, "attr", getattr(function, "id", ""))
+            of_a_part = isinstance(getattr(function, "value", None), ast.Subscript)
+            if called in PURE or (of_a_part and called in PURE_OF_A_PART):
+                yield node.lineno, called
 
 
 def floor_of(module):
@@ -63,6 +77,13 @@ def floor_of(module):
     return FLOOR_OF.get(parts[1])
 
 
+def is_public_face(module):
+    """Whether it is the package itself or a name that it exports, which may be of any floor."""
+    parts = module.split(".")
+    known = set(FLOOR_OF) | BESIDE
+    return parts[0] == ROOT.name and (len(parts) < 2 or parts[1] not in known)
+
+
 def violations(source, name):
     """What a file called ``name`` (as in ``ops.qr``) may not import or throw away."""
     tree = ast.parse(source)
@@ -70,18 +91,16 @@ def violations(source, name):
     for module in imported_modules(tree):
         if module.startswith("."):
             yield f"{name} imports relatively"
+        if top in FLOOR_OF and is_public_face(module):
+            yield f"{name} imports {module}, the public face, which is above it"
         level = floor_of(module)
         if level is not None and top in FLOOR_OF and level < FLOOR_OF[top]:
             yield f"{name} imports {module}, which is above it"
         backend = next((b for b in BACKENDS if module == b or module.startswith(b + ".")), None)
         if backend and top != "link" and not (top == "kernels" and backend in COMPILER):
             yield f"{name} imports {module}, which only link/ may"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            function = node.value.func
-            called = getattr(function, "attr", getattr(function, "id", ""))
-            if called in PURE:
-                yield f"{name} line {node.lineno} throws the result of {called} away"
+    for line, called in lost_results(tree):
+        yield f"{name} line {line} throws the result of {called} away"
 
 
 def sources():
@@ -101,12 +120,16 @@ def test_imports_run_downward_and_no_result_is_lost(name, path):
     ("name", "planted", "words"),
     [
         ("ops.qr", "from unitarygraph.manifolds import Unitary", "above it"),
+        ("ops.qr", "import unitarygraph as ug", "above it"),
+        ("ops.qr", "from unitarygraph import minimize", "above it"),
+        ("ops.qr", "def f():\n    from unitarygraph import orthogonalize", "above it"),
         ("stacked.algebra", "def f():\n    import unitarygraph.nn", "above it"),
         ("manifolds.unit_vectors", "import jax.numpy as jnp", "only link/"),
         ("ops.qr", "from pytensor.link.numba.dispatch import basic", "only link/"),
         ("kernels.qr", "from pytensor.link.numba.dispatch import basic", "only link/"),
         ("ops.qr", "def f():\n    from numba import njit", "only link/"),
         ("manifolds.unitary", "def f(x, y):\n    pt.set_subtensor(x[0], y)\n    return x", "away"),
+        ("ops.qr", "def f(x, y):\n    x[0].set(y)\n    return x", "throws the result of set away"),
         ("nn.linear", "x.astype('float32')", "away"),
         ("models.gru", "from unitarygraph import cli\nfrom unitarygraph.cli import main", "above"),
     ],
@@ -115,6 +138,14 @@ def test_planted_violations_are_found(name, planted, words):
     found = list(violations(planted, name))
     assert found, "the planted violation went unseen"
     assert any(words in text for text in found)
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "docs", "examples"])
+def test_no_result_is_lost_beside_the_library(folder):
+    paths = list((ROOT.parent / folder).rglob("*.py"))
+    assert paths
+    lost = {path.name: list(lost_results(ast.parse(path.read_text()))) for path in paths}
+    assert {name: found for name, found in lost.items() if found} == {}
 
 
 def test_every_floor_is_known():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import unitarygraph as ug
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.page import load, write
 from benchmarks.rows import Row, Target, as_json, faster, from_json, summary, table, within
@@ -123,6 +124,22 @@ def test_a_peer_that_is_ourselves_is_found():
         ours.require_unrolling(made[ug.recurrence], recurrence_scan)
     with pytest.raises(AssertionError, match="must hold Recurrence and no Scan, got Scan"):
         ours.require_unrolling(made[recurrence_scan], ug.recurrence)
+
+
+def test_a_contender_that_is_ourselves_is_found(rng):
+    """Under whatever name: a compiled function of ours, or a function of NumPy arrays."""
+    from benchmarks import floors, ours
+    from unitarygraph.core.lapack import thin_svd
+
+    z = rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3))
+    mine = ours.value_and_gradient(lambda A: ug.expm(A, field="complex"), z, z)
+    theirs = {"torch": mine, "bare products": lambda: thin_svd(z)}
+    for name, run in theirs.items():
+        with pytest.raises(AssertionError, match=f"{name}: a peer must be other code"):
+            compare("planted", {"unitarygraph": mine, name: run}, repeats=1)
+    honest = {"numpy": lambda: z @ z, "8 products": floors.products(8, 3, "complex128")}
+    made = compare("honest", {"unitarygraph": mine, **honest}, repeats=1)
+    assert set(made.medians) == {"unitarygraph", *honest}
 
 
 @pytest.mark.parametrize("name", ["recurrence", "recurrence_scan"])

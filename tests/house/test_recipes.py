@@ -78,8 +78,9 @@ def site(tmp_path_factory):
 def rows(path, what, module, **names):
     """What the printed lines of a table say, in the names of the table's module and of the recipe."""
     code = BLOCKS[path, what].strip()
-    brackets = "{%s}" if code.startswith(('"', "(")) else "[%s]"
-    return eval(brackets % code, vars(module) | names)
+    if code.startswith(('"', "(")):
+        code = f"{{{code}}}"
+    return eval(code, vars(module) | names)
 
 
 def load(path, name):
@@ -335,7 +336,7 @@ def test_a_rule_is_a_setting_with_its_options(rule_laws):
 @pytest.fixture
 def circulant(site):
     module = import_module("circulant")
-    (row,) = rows(
+    row = rows(
         "tests/parametrizations/parametrization_table.py",
         "a row of ROWS",
         parametrization_table,

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from parametrization_table import cayley_of, matrices, skew_of, special
 
 import unitarygraph as ug
+from unitarygraph.core.layout import plain
 from unitarygraph.parametrizations import Cayley, DynamicTrivialization, Exp, ScaledCayley
 from unitarygraph.parametrizations.initializers import haar
 from unitarygraph.parametrizations.inverse import matching_phases
@@ -20,7 +21,7 @@ fields = pytest.mark.parametrize("field", ["complex", "real"])
 
 def gradients(p, g):
     """Gradients in all params of <g, W>, as NumPy matrices where they are."""
-    loss = (pt.as_tensor(p.matrices.from_numpy(g)) * p()).sum()
+    loss = (pt.as_tensor(p.matrices.from_numpy(g)) * plain(p())).sum()
     values = pytensor.function([], pt.grad(loss, p.params), mode="FAST_COMPILE")()
     return [p.matrices.to_numpy(v) if v.ndim >= p.matrices.axes else v for v in values]
 
@@ -176,7 +177,7 @@ def test_trivialisation_by_cayley_is_the_definition(field, rng):
         N, K=3, M=2, init="haar", field=field, dtype="float64", map="cayley"
     )
     g, rate = gaussian(rng, field), 0.1
-    loss = (pt.as_tensor(turn.matrices.from_numpy(g)) * turn()).sum()
+    loss = (pt.as_tensor(turn.matrices.from_numpy(g)) * plain(turn())).sum()
     step = pytensor.function(
         [], [], updates=ug.updates.sgd(loss, turn.params, rate), mode="FAST_COMPILE"
     )

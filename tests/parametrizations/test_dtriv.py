@@ -11,6 +11,7 @@ from backend_modes import the_mode
 from numpy.testing import assert_allclose
 
 import unitarygraph as ug
+from unitarygraph.core.layout import plain
 from unitarygraph.manifolds import Unitary
 from unitarygraph.parametrizations import DynamicTrivialization, Exp
 from unitarygraph.stacked.algebra import algebra
@@ -26,7 +27,7 @@ def gaussian(field, seed, n=N, dtype="float64"):
 
 
 def loss_of(W, field, dtype="float64"):
-    return (pt.as_tensor(gaussian(field, 7, dtype=dtype)) * W).sum()
+    return (pt.as_tensor(gaussian(field, 7, dtype=dtype)) * plain(W)).sum()
 
 
 def compiled(updates, mode="FAST_COMPILE"):

@@ -12,6 +12,7 @@ from oracles import tolerance
 from parametrization_table import ROWS
 
 import unitarygraph as ug
+from unitarygraph.core.layout import plain
 from unitarygraph.stacked.algebra import algebra
 
 CASES = [(row, field) for row in ROWS for field in row.fields]
@@ -45,7 +46,7 @@ def compiled(p, mode="FAST_COMPILE"):
     """Function of h giving [W, h W, (h W of one matrix), gradients of <weight, W>]."""
     W = p()
     h = pt.tensor("h", dtype=p.dtype, shape=rows_of_vectors(p.field, p.n).shape)
-    loss = (pt.as_tensor(weight(p.field, p.n).astype(p.dtype)) * W).sum()
+    loss = (pt.as_tensor(weight(p.field, p.n).astype(p.dtype)) * plain(W)).sum()
     outputs = [W, p.apply(h), p.apply(h[0]), *pt.grad(loss, p.params)]
     function = pytensor.function([h], outputs, mode=mode)
     return lambda: [np.array(v) for v in function(rows_of_vectors(p.field, p.n).astype(p.dtype))]

@@ -271,6 +271,76 @@ def test_what_may_be_stacked_is_refused_with_both_remedies(case):
     assert AMBIGUOUS["product"](Z, u, known, v).complex_shape == (5, N, N)
 
 
+RAW = {
+    "its own": lambda Z, z: Z.stacked,
+    "NumPy": lambda Z, z: ug.stacked.from_complex(z),
+    "constant": lambda Z, z: pt.constant(ug.stacked.from_complex(z)),
+    "shared": lambda Z, z: pytensor.shared(ug.stacked.from_complex(z), shape=(2, N, N)),
+    "parameter": lambda Z, z: ug.parameter(z, name="W").stacked,
+    "batch": lambda Z, z: pt.constant(ug.stacked.from_complex(np.stack([z] * 5))),
+    "result": lambda Z, z: ug.stacked.matmul(Z.stacked, Z.stacked),
+}
+SIGNS = {
+    "*": lambda a, b: a * b,
+    "@": lambda a, b: a @ b,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "/": lambda a, b: a / b,
+}
+
+
+@pytest.mark.parametrize("guise", RAW)
+@pytest.mark.parametrize("sign", SIGNS)
+def test_raw_storage_is_no_operand_in_any_guise(sign, guise, rng):
+    """Whatever made it and on whichever side it stands: on the planes `*` is another function."""
+    Z = ug.matrix("Z", shape=(N, N), dtype="float64")
+    x = RAW[guise](Z, normal(rng, N, N))
+    for a, b in ((Z, x), (x, Z)):
+        with pytest.raises(TypeError, match="may be stacked"):
+            SIGNS[sign](a, b)
+
+
+LEFT = {
+    "shared": lambda r: pytensor.shared(r),
+    "constant": lambda r: pt.constant(r),
+    "parameter": lambda r: ug.parameter(r, name="R"),
+    "array": lambda r: r,
+}
+
+
+@pytest.mark.parametrize("shape", [(), (N,), (N, N)], ids=str)
+@pytest.mark.parametrize("kind", LEFT)
+def test_real_values_stand_on_the_left_as_well(kind, shape, rng):
+    """PyTensor's shared variables and constants would have added x to both planes of x + Z."""
+    Z, z = ug.matrix("Z", shape=(N, N), dtype="float64"), normal(rng, N, N)
+    r = np.asarray(rng.uniform(1, 2, shape))
+    x = LEFT[kind](r)
+    signs = {sign: f for sign, f in SIGNS.items() if shape or sign != "@"}
+    outputs = [f(x, Z) for f in signs.values()]
+    assert {type(y) for y in outputs} == {ug.ComplexVariable}
+    found = ug.function([Z], outputs, mode="FAST_COMPILE")(z)
+    for value, f in zip(found, signs.values(), strict=True):
+        np.testing.assert_allclose(value, f(r, z), rtol=0, atol=100 * EPS * np.abs(value).max())
+    with pytest.raises(TypeError, match="Z"):
+        x < Z  # noqa: B015
+    with pytest.raises(TypeError, match="exponent"):
+        x**Z
+
+
+def test_operators_of_plain_values_stay_pytensors(rng):
+    x, c = pytensor.shared(np.array([1.0, 2])), pt.constant([3.0, 5])
+    for y, right in {
+        x + c: [4, 7],
+        c / x: [3, 2.5],
+        x - 1: [0, 1],
+        x @ c: 13,
+        c**2: [9, 25],
+    }.items():
+        assert type(y) is pt.TensorVariable
+        assert np.allclose(y.eval(mode="FAST_COMPILE"), right, rtol=0, atol=0)
+    assert type(x < c) is pt.TensorVariable
+
+
 @pytest.mark.parametrize("case", UNDEFINED)
 def test_what_would_mix_the_planes_is_refused(case):
     with pytest.raises(TypeError, match="Z"):
@@ -298,6 +368,36 @@ def test_a_function_decides_the_field_by_its_argument(function):
         f(ug.as_complex(x), field="real")
     with pytest.raises(ValueError, match="field must be"):
         f(x, field="quaternion")
+
+
+@pytest.mark.parametrize("function", ["qr", "polar", "expm", "cayley", "eigh", "logm"])
+def test_a_batch_of_two_real_matrices_is_never_one_complex_one(function, rng):
+    """As an array, a constant, a shared variable or of unknown length; nor is the reverse."""
+    f = getattr(ug, function)
+    batch = rng.standard_normal((2, N, N))
+    guises = [
+        batch,
+        pt.constant(batch),
+        pytensor.shared(batch),
+        pytensor.shared(batch, shape=(2, N, N)),
+        pt.tensor3("x", dtype="float64"),
+        pt.tensor4("x", dtype="float64"),
+    ]
+    for x in guises:
+        with pytest.raises(ValueError, match=r"A is|U is|x is|batch of real matrices"):
+            f(x)
+
+
+def test_two_real_matrices_keep_their_own_factors(rng):
+    batch = rng.standard_normal((2, N, N))
+    q, r = ug.function([], list(ug.qr(batch, field="real")), mode="FAST_COMPILE")()
+    for a, qa, ra in zip(batch, q, r, strict=True):
+        assert np.allclose(qa @ ra, a, rtol=0, atol=100 * EPS)
+        assert np.allclose(qa.T @ qa, np.eye(N), rtol=0, atol=100 * EPS)
+    with pytest.raises(ValueError, match="field"):
+        ug.unitarity(q)
+    assert ug.unitarity(q, field="real").max() < 100 * EPS
+    assert ug.unitarity(q, field="complex") > 0.1
 
 
 def test_operands_of_two_arguments(rng):

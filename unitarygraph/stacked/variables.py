@@ -31,7 +31,8 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import _vectorize_node
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_useless
-from pytensor.tensor.variable import TensorVariable, _tensor_py_operators
+from pytensor.tensor.sharedvar import TensorSharedVariable
+from pytensor.tensor.variable import TensorConstant, TensorVariable
 
 from unitarygraph.core.layout import (
     COMPLEX_OF,
@@ -410,24 +411,25 @@ for _name, _instead in REFUSED.items():
     setattr(ComplexVariable, _name, _refused(_name, _instead))
 
 
-# Python asks the right operand first only where its class is one of the left's subclasses, which a
-# complex variable is of TensorVariable and not of shared variables and constants: b + Z would add b to
-# both planes. So PyTensor's operators hand over to a complex right operand.
-HANDED_OVER = (
-    "add", "sub", "mul", "truediv", "matmul", "pow", "mod", "floordiv", "lt", "le", "gt", "ge",
-)  # fmt: skip
+def _yielding(operator):
+    """A tensor's operator that leaves a complex right operand to that operand's own."""
 
-
-def _handing_over(method):
-    @wraps(method)
-    def operator(self, other):
+    @wraps(operator)
+    def method(self, other, *args):
         if isinstance(other, ComplexVariable) and not isinstance(self, ComplexVariable):
             return NotImplemented
-        return method(self, other)
+        return operator(self, other, *args)
 
-    return operator
+    return method
 
 
-for _name in HANDED_OVER:
-    _own = getattr(TensorVariable, f"__{_name}__")
-    setattr(_tensor_py_operators, f"__{_name}__", _handing_over(_own))
+# In x + Z Python asks Z first where Z's class derives from that of x, as it does for a tensor
+# variable. PyTensor's constants and shared variables are none of its bases: their own operators would
+# see the storage, and add x to the imaginary part as well.
+LEFT = (
+    "add", "sub", "mul", "truediv", "matmul", "pow", "mod", "floordiv", "divmod",
+    "lt", "le", "gt", "ge", "and", "or", "xor",
+)  # fmt: skip
+for _kind in (TensorConstant, TensorSharedVariable):
+    for _name in LEFT:
+        setattr(_kind, f"__{_name}__", _yielding(getattr(_kind, f"__{_name}__")))
