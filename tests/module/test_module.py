@@ -117,7 +117,7 @@ def test_groups_are_three_and_survive_clones_copies_and_pickles():
         assert q.manifold == p.manifold
     assert ug.parameter(1.0).group == "other"
     with pytest.raises(
-        ValueError, match="parameter: group must be one of orthogonal, phase, other"
+        ValueError, match="parameter: group must be one of other, orthogonal, phase"
     ):
         ug.parameter(1.0, group="unitary")
     with pytest.raises(ValueError, match=r"group: expected one of orthogonal, .* got 'unitary'"):
