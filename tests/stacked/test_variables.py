@@ -444,33 +444,6 @@ def test_conversions(rng):
             wrong()
 
 
-LEFT = {
-    "shared": lambda r: pytensor.shared(r, shape=r.shape),
-    "constant": pt.constant,
-    "parameter": lambda r: ug.parameter(r, name="r"),
-    "variable": lambda r: pt.as_tensor_variable(r) + 0,
-}
-
-
-@pytest.mark.parametrize("kind", LEFT)
-def test_real_tensors_of_any_class_stand_on_the_left(kind, rng):
-    """Python asks a right operand first only if its class is derived from the left one's."""
-    Z, z, r = ug.matrix("Z", shape=(N, N)), normal(rng, N, N), rng.standard_normal((N, N))
-    b = LEFT[kind](r)
-    outputs = [b + Z, b - Z, b * Z, b / Z, b @ Z]
-    assert all(isinstance(out, ug.ComplexVariable) for out in outputs)
-    expected = [r + z, r - z, r * z, r / z, r @ z]
-    for got, want in zip(ug.function([Z], outputs, mode="FAST_COMPILE")(z), expected, strict=True):
-        assert np.allclose(got, want, rtol=1e3 * EPS)
-    for wrong in (lambda: b < Z, lambda: b % Z, lambda: b**Z):
-        with pytest.raises(TypeError):
-            wrong()
-    stored = LEFT[kind](np.stack([r, r]))
-    for wrong in (lambda: stored * Z, lambda: stored @ Z, lambda: stored + Z):
-        with pytest.raises(TypeError, match="may be stacked"):
-            wrong()
-
-
 def test_gradients_to_marked_tensors_and_results(rng):
     """By the storage that they mark: it is what the graph is made of."""
     x = pt.tensor("x", shape=(2, N, N), dtype="float64")
