@@ -120,7 +120,9 @@ def test_groups_are_three_and_survive_clones_copies_and_pickles():
         ValueError, match="parameter: group must be one of other, orthogonal, phase"
     ):
         ug.parameter(1.0, group="unitary")
-    with pytest.raises(ValueError, match=r"group: expected one of other, orthogonal, .* got 'unitary'"):
+    with pytest.raises(
+        ValueError, match=r"group: expected one of other, orthogonal, .* got 'unitary'"
+    ):
         ug.Module().group("unitary")
 
 
