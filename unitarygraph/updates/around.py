@@ -26,6 +26,7 @@ from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
 from unitarygraph.stacked.variables import ComplexVariable, mark
 from unitarygraph.updates.base import as_list, gradients, is_state_of, label, scalar, zeros
+from unitarygraph.weights import matrix_shape
 
 # Clipping.
 
@@ -306,7 +307,7 @@ def _orthonormal(p, new, field, kind):
     if len(shape) < 2 or (field == "complex" and (len(shape) != 3 or shape[0] != 2)):
         expected = "(2, m, n)" if field == "complex" else "two or more axes"
         raise ValueError(f"project_after: {label(p)} must have {expected}, got shape {shape}")
-    flat = shape if field == "complex" else (shape[0], int(np.prod(shape[1:])))
+    flat = shape if field == "complex" else matrix_shape(shape)
     matrix = new.reshape(flat)
     hconj = manifold_of(p).matrices.hconj
     wide = flat[-2] < flat[-1]

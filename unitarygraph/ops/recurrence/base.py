@@ -6,6 +6,7 @@ import numpy as np
 from pytensor.graph.op import Op
 
 from unitarygraph.core.axes import check_axes
+from unitarygraph.core.matrix_op import from_shapes
 from unitarygraph.ops.activations import RECURRENT
 
 
@@ -52,10 +53,10 @@ class StepsOp(Op):
         """Shapes of the outputs, given the sizes of the named axes."""
         return [tuple(sizes.get(axis, axis) for axis in axes) for axes in self.axes_out.values()]
 
-    def infer_shape(self, *args):
-        # PyTensor 3.0 passes (fgraph, node, shapes), 3.1 and later (node, shapes).
+    @from_shapes
+    def infer_shape(self, shapes):
         sizes = {}
-        for (name, axes), shape in zip(self.axes_in.items(), args[-1], strict=True):
+        for (name, axes), shape in zip(self.axes_in.items(), shapes, strict=True):
             if name not in (*self.absent, *self.unread):
                 for axis, size in zip(axes, shape, strict=True):
                     if isinstance(axis, str):
