@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -18,8 +19,9 @@ from unitarygraph.parameter import GROUPS
 from unitarygraph.training import store
 from unitarygraph.training.backends import mode_of
 from unitarygraph.training.display import Progress, clock, draw_curves
-from unitarygraph.training.loop import NotFinite, take_steps
+from unitarygraph.training.loop import Interrupted, NotFinite, take_steps
 from unitarygraph.training.options import Draft, from_document, resolve
+from unitarygraph.training.process import StopRequest
 from unitarygraph.training.program import Program
 from unitarygraph.training.rules import RULES, Rule, companion_of, rule_options
 from unitarygraph.training.run import execute, prepare
@@ -516,6 +518,27 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path, task, monkeypat
     assert final(run).stream == final(whole).stream
     assert_same_values(final(run).values, final(whole).values)
     assert without_seconds(resumed) == without_seconds(rows)
+
+
+@pytest.mark.parametrize("readings", [0, 1, 2, 3])
+def test_a_stop_asked_for_at_any_moment_is_saved(tmp_path, monkeypatch, readings):
+    """Also between two readings of the request."""
+
+    class Asked(StopRequest):
+        count = 0
+
+        def __getattribute__(self, name):
+            if name != "signal":
+                return super().__getattribute__(name)
+            Asked.count += 1
+            return signal.SIGINT if Asked.count > readings else None
+
+    monkeypatch.setattr("unitarygraph.training.loop.StopRequest", Asked)
+    with pytest.raises(Interrupted) as stopped:
+        trained(tmp_path / "run", small(checkpoint_every=100))
+    reached = Checkpoint.load(RunDirectory(tmp_path / "run").checkpoint).step
+    assert str(stopped.value) == f"stopped after step {reached}"
+    assert reached > 0
 
 
 def test_nan_stops_and_leaves_the_last_good_checkpoint(tmp_path):

@@ -96,12 +96,13 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
                     progress.row(row)
                 else:
                     progress.step(step)
-                if last or stop.signal or _due(step, training.checkpoint_every):
+                asked = stop.signal  # once: it may be set between two readings
+                if last or asked or _due(step, training.checkpoint_every):
                     save(step)
                 if last:
                     break
-                if stop.signal:
-                    raise Interrupted(stop.signal, f"stopped after step {step}")
+                if asked:
+                    raise Interrupted(asked, f"stopped after step {step}")
     finally:
         metrics.close()
     return metrics.rows
