@@ -123,7 +123,8 @@ def limited(matrices, a, power=0.5):
     """
     limit = np.asarray(0.1 / np.finfo(a.type.dtype).eps ** power, a.type.dtype)
     length = pt.shape_padright(matrices.norm(a), matrices.axes)
-    return a * pt.switch(length > limit, limit / length, pt.ones_like(length))
+    # Not by a switch, whose gradient would be NaN at zero in a graph that no rewriting cleans.
+    return a * (limit / pt.maximum(length, limit))
 
 
 def limited_tangent(matrices, x, u, power=0.5):
