@@ -1,15 +1,22 @@
 """Fixtures of all tests."""
 
+import gc
 import os
 import shutil
 
-# Modes other than numba's would compile C code for each step of a scan, a second an Op: tests run
-# such steps in Python, but for those marked `compiler`. The flag is read at PyTensor's import.
-os.environ["PYTENSOR_FLAGS"] = f"{os.environ.get('PYTENSOR_FLAGS', '')},cxx=".strip(",")
+# Read at PyTensor's import. Modes other than numba's would compile C code for each step of a scan, a
+# second an Op: tests run such steps in Python, but for those marked `compiler`. The trace of where a
+# variable was made, which PyTensor takes for every one, is a tenth of what most tests cost.
+os.environ["PYTENSOR_FLAGS"] = ",".join(
+    filter(None, (os.environ.get("PYTENSOR_FLAGS", ""), "cxx=", "traceback__limit=0"))
+)
 
 import numpy as np
 import pytensor
 import pytest
+
+# Graphs are large and rarely cyclic: looking for garbage after every 700 objects is another tenth.
+gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

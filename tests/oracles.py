@@ -3,9 +3,14 @@
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.mode import Mode
 from pytensor.gradient import verify_grad
 
 from unitarygraph.stacked.algebra import algebra
+
+# The graph as it was written, run by Python: for checks of derivatives, whose graphs are large and
+# whose rewriting would take most of the time. Rewritten graphs are compared elsewhere.
+AS_WRITTEN = Mode(linker="py", optimizer=None)
 
 
 def complex_normal(rng, *shape):
@@ -18,7 +23,7 @@ def tolerance(dtype, size):
     return 20 * np.finfo(dtype).eps * size
 
 
-def evaluate(variable, mode="FAST_COMPILE"):
+def evaluate(variable, mode=AS_WRITTEN):
     """Value of a graph without inputs."""
     return pytensor.function([], variable, mode=mode)()
 
@@ -35,7 +40,7 @@ def gradcheck(function, arrays, rng, order=1, field="complex"):
         target,
         stored,
         rng=rng,
-        mode="FAST_COMPILE",
+        mode=AS_WRITTEN,
         no_debug_ref=False,
         abs_tol=1e-5,
         rel_tol=1e-5,

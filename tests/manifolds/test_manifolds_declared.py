@@ -9,6 +9,7 @@ import scipy.optimize
 from backend_modes import PACKAGES, THIRD_PARTY, the_mode
 from manifold_table import ROWS, Row, ambient, drawn, run, shortened, table, tol
 from numpy.testing import assert_allclose
+from oracles import AS_WRITTEN
 from pytensor.gradient import NullTypeGradError
 
 import unitarygraph as ug
@@ -432,7 +433,7 @@ def test_no_drift_in_many_steps(kind, steps):
     x = pytensor.shared(start, shape=start.shape)
     u = pt.tensor("u", dtype="float32", shape=x.type.shape)
     new = manifold.retr(x, manifold.proj(x, u), kind=kind)
-    step = pytensor.function([u], [], updates={x: new}, mode="FAST_COMPILE", trust_input=True)
+    step = pytensor.function([u], [], updates={x: new}, mode=AS_WRITTEN, trust_input=True)
     moves = 0.1 * rng.standard_normal((64, *x.type.shape)).astype("float32")
     worst = 0.0
     for i in range(steps):
@@ -559,7 +560,7 @@ def test_complex_variables_and_arrays_give_the_storages(row, dtype, rng):
         found.append(getattr(manifold, method)(given[0], *map(pt.constant, arrays[1:])))
         wants_complex = method in POINTS_AND_VECTORS
         assert all(is_complex(z) == wants_complex for z in found)
-        f = ug.function(given, found, mode="FAST_COMPILE", on_unused_input="ignore")
+        f = ug.function(given, found, mode=AS_WRITTEN, on_unused_input="ignore")
         wanted = stacked.to_complex(wanted) if wants_complex else wanted
         for value in f(*map(stacked.to_complex, arrays)):
             assert value.dtype == wanted.dtype

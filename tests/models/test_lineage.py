@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 import pytest
 from backend_modes import the_mode
 from numpy.testing import assert_allclose
+from oracles import AS_WRITTEN
 from pytensor.compile.mode import get_mode
 
 import unitarygraph as ug
@@ -100,7 +101,7 @@ def test_outputs_are_the_formula_and_gradients_its_slopes(name, options, rng):
     model = build(name, options)
     roughen(model, rng)
     inputs, results = graph(model)
-    f = pytensor.function(inputs, results, mode="FAST_COMPILE")
+    f = pytensor.function(inputs, results, mode=AS_WRITTEN)
     x, mask = data(rng)
     outputs, loss, *gradients = f(x, mask)
     known = stored(model)
@@ -128,7 +129,7 @@ def in_double(name, options):
     ):
         p.set_value(q.get_value().astype(p.type.dtype))
     inputs, results = graph(model)
-    f = pytensor.function(inputs, results, mode="FAST_COMPILE")
+    f = pytensor.function(inputs, results, mode=AS_WRITTEN)
     return f(*data(np.random.default_rng(2)))
 
 
@@ -165,9 +166,9 @@ def test_training_by_its_own_rules_keeps_what_is_unitary(name, options, rng):
     penalty = model.penalty()
     loss_of_all = loss if penalty is None else loss + penalty
     updates = by_group(loss_of_all, model, settings.rules, clip=settings.training.clip)
-    step = pytensor.function([x], loss, updates=updates | statistics, mode="FAST_COMPILE")
+    step = pytensor.function([x], loss, updates=updates | statistics, mode=AS_WRITTEN)
     after = model.post_updates()
-    post = pytensor.function([], [], updates=after, mode="FAST_COMPILE") if after else None
+    post = pytensor.function([], [], updates=after, mode=AS_WRITTEN) if after else None
     values = data(rng, "float32")[0][:TRAINING_STEPS]
     before = stored(model)
     losses = []

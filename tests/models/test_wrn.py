@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from oracles import AS_WRITTEN
 from rich.console import Console
 
 from unitarygraph import models
@@ -87,7 +88,7 @@ def test_filters_of_unit_length_are_those_with_fewer_filters_than_inputs():
 def test_images_keep_rows_and_channels(rng):
     x = rng.standard_normal((3, 2, 4, 4))
     sequence = pt.constant(x.reshape(3, 2, 16).transpose(2, 0, 1))
-    np.testing.assert_array_equal(images(sequence).eval(mode="FAST_COMPILE"), x)
+    np.testing.assert_array_equal(images(sequence).eval(mode=AS_WRITTEN), x)
 
 
 def test_training_and_evaluation_differ_until_the_statistics_are_the_batchs(rng):
@@ -95,8 +96,8 @@ def test_training_and_evaluation_differ_until_the_statistics_are_the_batchs(rng)
     x = pt.tensor("x", dtype="float64", shape=(16, 6, 1))
     outputs, updates = model.training(x)
     assert set(updates) == set(model.buffers)
-    step = pytensor.function([x], outputs, updates=updates, mode="FAST_COMPILE")
-    infer = pytensor.function([x], model(x), mode="FAST_COMPILE")
+    step = pytensor.function([x], outputs, updates=updates, mode=AS_WRITTEN)
+    infer = pytensor.function([x], model(x), mode=AS_WRITTEN)
     batch = rng.standard_normal((16, 6, 1))
     first = infer(batch)
     assert first.shape == (16, 6, 10)
@@ -114,7 +115,7 @@ def test_weight_decay_is_for_free_weights_alone():
     values = {p.name: p.get_value() for p in model.params}
     free = ["stem/weight", "group1/block0/shortcut/weight", "group2/block0/shortcut/weight"]
     expected = 0.25 * sum((values[name] ** 2).sum() for name in [*free, "dense/weight"])
-    assert model.penalty().eval(mode="FAST_COMPILE") == pytest.approx(expected, rel=1e-12)
+    assert model.penalty().eval(mode=AS_WRITTEN) == pytest.approx(expected, rel=1e-12)
 
 
 def test_evaluation_uses_the_checkpoints_statistics(whole):

@@ -7,6 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from backend_modes import the_mode
+from oracles import AS_WRITTEN
 
 from unitarygraph.nn import dropout
 from unitarygraph.stacked import from_complex, to_complex
@@ -27,7 +28,7 @@ def generator(seed=0):
     return pytensor.shared(np.random.default_rng(seed), name="dropout")
 
 
-def compiled(x, field, per_sequence, rng, mode="FAST_COMPILE"):
+def compiled(x, field, per_sequence, rng, mode=AS_WRITTEN):
     y, updates = dropout(x, RATE, rng, field, per_sequence)
     assert list(updates) == [rng]
     assert y.type == x.type

@@ -7,6 +7,7 @@ import pytest
 from lineage import cgrnn
 from lineage.formulas import read_out
 from numpy.testing import assert_allclose
+from oracles import AS_WRITTEN
 
 from unitarygraph import models, nn
 from unitarygraph.parametrizations import Exp, Givens
@@ -39,7 +40,7 @@ def test_complex_layers_and_directions_compose(rng):
     outputs = model(x)
     loss = pt.sqr(outputs - 1).sum()
     gradients = pytensor.grad(loss, model.params)
-    f = pytensor.function([x], [outputs, loss, *gradients], mode="FAST_COMPILE")
+    f = pytensor.function([x], [outputs, loss, *gradients], mode=AS_WRITTEN)
     given = rng.standard_normal((T, B, INPUT))
     found, _, *gradients = f(given)
     p = {v.name: v.get_value() for v in model.params}
@@ -63,7 +64,7 @@ def test_rotations_in_each_step_are_those_of_the_matrix(rng):
     for structured in (False, True):
         rotations = Givens(6, capacity=3, field="real", rng=1, dtype="float64")
         states.append(nn.GORUCell(rotations, INPUT, structured=structured, rng=0)(x))
-    dense, turned = pytensor.function([x], states, mode="FAST_COMPILE")(
+    dense, turned = pytensor.function([x], states, mode=AS_WRITTEN)(
         100 * rng.standard_normal((T, B, INPUT))
     )
     assert_allclose(turned, dense, atol=1e-13)

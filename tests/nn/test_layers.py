@@ -7,6 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from backend_modes import THIRD_PARTY, the_mode
+from oracles import AS_WRITTEN
 
 from unitarygraph import models
 from unitarygraph.nn import BatchNorm, ComplexBatchNorm, Conv2D, Dense
@@ -28,7 +29,7 @@ def tolerance(dtype):
     return {"rtol": 1e3 * np.finfo(dtype).eps, "atol": 1e3 * np.finfo(dtype).eps}
 
 
-def values_and_gradients(layer, x, weights, mode="FAST_COMPILE", static=True):
+def values_and_gradients(layer, x, weights, mode=AS_WRITTEN, static=True):
     """The layer's values at x and the gradients of their product with weights."""
     shape = x.shape if static else (None, *x.shape[1:])
     symbol = pt.tensor("x", dtype=x.dtype.name, shape=shape)
@@ -107,7 +108,7 @@ def test_batch_norm_in_training_and_its_running_statistics(rng, shape, dtype, st
     given = (3 + 2 * rng.standard_normal((2, *shape))).astype(dtype)
     x = pt.tensor("x", dtype=dtype, shape=shape if static else (None,) * len(shape))
     y, updates = layer(x)
-    f = pytensor.function([x], y, updates=updates, mode="FAST_COMPILE")
+    f = pytensor.function([x], y, updates=updates, mode=AS_WRITTEN)
     mean, variance = np.zeros(3), np.ones(3)
     for batch in given:
         expected, batch_mean, batch_variance = batch_norm_in_numpy(layer, batch)
@@ -120,7 +121,7 @@ def test_batch_norm_in_training_and_its_running_statistics(rng, shape, dtype, st
     np.testing.assert_allclose(layer.variance.get_value(), variance, **tolerance(dtype))
 
     y, updates = layer(x, training=False)
-    g = pytensor.function([x], y, mode="FAST_COMPILE")
+    g = pytensor.function([x], y, mode=AS_WRITTEN)
     assert updates == {}  # inference leaves them alone
     wide = [1, -1, *[1] * (len(shape) - 2)]
     gain, bias = (p.get_value().reshape(wide) for p in layer.params)

@@ -5,7 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import scipy.linalg
-from oracles import complex_normal
+from oracles import AS_WRITTEN, complex_normal
 from pytensor.gradient import verify_grad
 
 from unitarygraph.nn import ComplexBatchNorm, LayerNorm
@@ -67,7 +67,7 @@ def test_inverse_root_is_scipys_and_finite_where_rounding_breaks_the_matrix(rng)
     spread = rng.standard_normal((6, 2, 5)) * 10.0 ** rng.integers(-2, 3, (6, 2, 1))
     given = np.array([np.cov(a) for a in spread])
     entries = pt.dmatrix()
-    f = pytensor.function([entries], inverse_root(rows_of(entries), 1e-3), mode="FAST_COMPILE")
+    f = pytensor.function([entries], inverse_root(rows_of(entries), 1e-3), mode=AS_WRITTEN)
     got = f(np.array([given[:, 0, 0], given[:, 0, 1], given[:, 1, 1]]))
     for ours, V in zip(matrices(got), given, strict=True):
         root = np.linalg.inv(scipy.linalg.sqrtm(V + 1e-3 * np.eye(2)))
@@ -77,7 +77,7 @@ def test_inverse_root_is_scipys_and_finite_where_rounding_breaks_the_matrix(rng)
     single = pt.fmatrix()
     roots = inverse_root(rows_of(single), 1e-4)
     slopes = pt.grad(sum(pt.sum(r) for r in roots), single)
-    g = pytensor.function([single], [*roots, slopes], mode="FAST_COMPILE")
+    g = pytensor.function([single], [*roots, slopes], mode=AS_WRITTEN)
     size = (100 * rng.standard_normal(50)).astype("float32")
     other = (100 * rng.standard_normal(50)).astype("float32")
     assert ((size**2) * (other**2) < (size * other) ** 2).any()
@@ -97,7 +97,7 @@ def test_real_layer_norm_is_numpys(rng, shape, dtype):
     assert (y.type.shape, y.type.dtype) == (shape, dtype)
     gain, bias = (p.get_value() for p in layer.params)
     expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
-    got = pytensor.function([symbol], y, mode="FAST_COMPILE")(x)
+    got = pytensor.function([symbol], y, mode=AS_WRITTEN)(x)
     np.testing.assert_allclose(got, gain * expected + bias, **close(dtype))
 
 
@@ -110,7 +110,7 @@ def test_complex_layer_norm_whitens_each_row(rng, shape, dtype):
     symbol = pt.tensor(dtype=dtype, shape=(*shape[:-2], 2, *shape[-2:]))
     results = [fresh(symbol), layer(symbol)]
     assert all(y.type == symbol.type for y in results)
-    f = pytensor.function([symbol], results, mode="FAST_COMPILE")
+    f = pytensor.function([symbol], results, mode=AS_WRITTEN)
     white, got = (to_complex(y).reshape(-1, 6) for y in f(from_complex(z)))
 
     gain, bias = layer.gain.get_value(), layer.bias.get_value()
@@ -140,7 +140,7 @@ def test_complex_batch_norm_and_its_running_statistics(rng, shape, dtype, static
     y, updates = layer(symbol)
     results = [y, fresh(symbol)[0], layer(symbol, training=False)[0]]
     assert not static or all(y.type == symbol.type for y in results)
-    f = pytensor.function([symbol], results, updates=updates, mode="FAST_COMPILE")
+    f = pytensor.function([symbol], results, updates=updates, mode=AS_WRITTEN)
 
     Gamma, (re, im) = matrices(layer.gain.get_value()), layer.bias.get_value()
     means, covariances = np.zeros(3, complex), [np.eye(2) / np.sqrt(2)] * 3
@@ -192,9 +192,7 @@ def test_gradients_by_finite_differences(rng, make, shape):
             layer.gain, layer.bias = kept
 
     given = [rng.standard_normal(shape), *(p.get_value() for p in layer.params)]
-    verify_grad(
-        f, given, rng=rng, mode="FAST_COMPILE", no_debug_ref=False, rel_tol=1e-5, abs_tol=1e-5
-    )
+    verify_grad(f, given, rng=rng, mode=AS_WRITTEN, no_debug_ref=False, rel_tol=1e-5, abs_tol=1e-5)
 
 
 def test_names_and_starting_values():

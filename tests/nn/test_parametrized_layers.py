@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from backend_modes import THIRD_PARTY, the_mode
-from oracles import complex_normal
+from oracles import AS_WRITTEN, complex_normal
 
 from unitarygraph import check_gradient, manifolds
 from unitarygraph.nn import Conv2D, Dense, initializers
@@ -57,7 +57,7 @@ def test_parametrized_dense(rng, field, factory, shape, dtype):
     symbol = pt.tensor(dtype=dtype, shape=stored(x).shape)
     y = layer(symbol)
     gradients = pt.grad(pt.sum(pt.sqr(y)), layer.params)
-    got, *gradients = pytensor.function([symbol], [y, *gradients], mode="FAST_COMPILE")(
+    got, *gradients = pytensor.function([symbol], [y, *gradients], mode=AS_WRITTEN)(
         stored(x).astype(dtype)
     )
     assert {got.dtype, *(g.dtype for g in gradients)} == {np.dtype(dtype)}
@@ -80,7 +80,7 @@ def test_free_complex_dense_and_its_gradients(rng, lead):
     assert y.type.shape == (*lead, 2, 4, 2)
     wrt = [symbol, *layer.params]
     outputs = [y, *pt.grad(pt.sum(y * from_complex(weights)), wrt)]
-    got, *slopes = pytensor.function([symbol], outputs, mode="FAST_COMPILE")(from_complex(x))
+    got, *slopes = pytensor.function([symbol], outputs, mode=AS_WRITTEN)(from_complex(x))
     np.testing.assert_allclose(to_complex(got), x @ W + bias)
     rows, seeds = x.reshape(-1, 3), weights.reshape(-1, 2)
     # dL/dRe + i dL/dIm of Re <weights, x W + b>
@@ -135,7 +135,7 @@ def test_convolution(rng, field, parametrization, outputs, dtype):
     expected = numpy_convolution(layer, x)
     seeds = number(rng, field, *expected.shape)
     slopes = pt.grad(pt.sum(y * stored(seeds).astype(dtype)), wrt)
-    f = pytensor.function([symbol], [y, *slopes], mode="FAST_COMPILE")
+    f = pytensor.function([symbol], [y, *slopes], mode=AS_WRITTEN)
     got, *slopes = f(stored(x).astype(dtype))
     assert {got.dtype, *(s.dtype for s in slopes)} == {np.dtype(dtype)}
     np.testing.assert_allclose(got, stored(expected), **tolerance(dtype))
@@ -176,7 +176,7 @@ def test_the_parametrizations_updates_and_penalty_are_the_layers():
     layer.group("orthogonal")[0].set_value(layer.group("orthogonal")[0].get_value() + 0.1)
     moved = layer.value()
     assert np.linalg.norm(moved - before) > 1e-2
-    pytensor.function([], [], updates=layer.post_updates(), mode="FAST_COMPILE")()
+    pytensor.function([], [], updates=layer.post_updates(), mode=AS_WRITTEN)()
     np.testing.assert_allclose(layer.value(), moved, atol=1e-12)
     assert not layer.group("orthogonal")[0].get_value().any()
     assert layer.penalty() is None
@@ -207,7 +207,7 @@ def test_backends_agree(rng, mode):
     symbol = pt.tensor(dtype="float64", shape=x.shape)
     y = dense(convolution(symbol))
     outputs = [y, *pt.grad(pt.sum(pt.sqr(y)), [*convolution.params, *dense.params])]
-    expected = pytensor.function([symbol], outputs, mode="FAST_COMPILE")(x)
+    expected = pytensor.function([symbol], outputs, mode=AS_WRITTEN)(x)
     with the_mode(mode, stance="force_eager"):
         results = pytensor.function([symbol], outputs, mode=mode)(x)
     for got, right in zip(results, expected, strict=True):

@@ -7,6 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
+from oracles import AS_WRITTEN
 from parametrization_table import cayley_of, matrices, skew_of, special
 
 import unitarygraph as ug
@@ -22,7 +23,7 @@ fields = pytest.mark.parametrize("field", ["complex", "real"])
 def gradients(p, g):
     """Gradients in all params of <g, W>, as NumPy matrices where they are."""
     loss = (pt.as_tensor(p.matrices.from_numpy(g)) * plain(p())).sum()
-    values = pytensor.function([], pt.grad(loss, p.params), mode="FAST_COMPILE")()
+    values = pytensor.function([], pt.grad(loss, p.params), mode=AS_WRITTEN)()
     return [p.matrices.to_numpy(v) if v.ndim >= p.matrices.axes else v for v in values]
 
 
@@ -179,9 +180,9 @@ def test_trivialisation_by_cayley_is_the_definition(field, rng):
     g, rate = gaussian(rng, field), 0.1
     loss = (pt.as_tensor(turn.matrices.from_numpy(g)) * plain(turn())).sum()
     step = pytensor.function(
-        [], [], updates=ug.updates.sgd(loss, turn.params, rate), mode="FAST_COMPILE"
+        [], [], updates=ug.updates.sgd(loss, turn.params, rate), mode=AS_WRITTEN
     )
-    after = pytensor.function([], [], updates=turn.post_updates(), mode="FAST_COMPILE")
+    after = pytensor.function([], [], updates=turn.post_updates(), mode=AS_WRITTEN)
     base, a, identity = turn.value(), np.zeros_like(turn.value()), np.eye(N)
     for t in range(1, 8):
         step()

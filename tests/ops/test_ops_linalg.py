@@ -5,7 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import scipy.linalg
-from oracles import complex_normal, tolerance
+from oracles import AS_WRITTEN, complex_normal, tolerance
 
 import unitarygraph as ug
 from unitarygraph import stacked
@@ -21,7 +21,7 @@ def apply(function, z, dtype="float64", field="complex"):
     x = pt.tensor("x", dtype=dtype, shape=algebra(field).storage_shape(np.shape(z)))
     y = function(ug.as_complex(x) if field == "complex" else x)
     outputs = list(map(plain, y)) if isinstance(y, tuple) else plain(y)
-    compiled = pytensor.function([x], outputs, mode="FAST_COMPILE")
+    compiled = pytensor.function([x], outputs, mode=AS_WRITTEN)
     return compiled(algebra(field).from_numpy(z).astype(dtype))
 
 
@@ -58,7 +58,7 @@ def test_float32_graphs_hold_no_float64(name, rng):
     y = plain(y[0] if isinstance(y, tuple) else y)
     first = pt.grad(pt.sqr(y).sum(), x)
     second = pt.grad((first * x).sum(), x)
-    f = pytensor.function([x], [y, first, second], mode="FAST_COMPILE")
+    f = pytensor.function([x], [y, first, second], mode=AS_WRITTEN)
     types = {out.type.dtype for node in f.maker.fgraph.toposort() for out in node.outputs}
     assert "float64" not in types
 
@@ -72,7 +72,7 @@ def hessian_form(function, z, rng):
     return pytensor.function(
         [x],
         [(pt.grad((gradient * a).sum(), x) * b).sum() for a, b in ((u, v), (v, u))],
-        mode="FAST_COMPILE",
+        mode=AS_WRITTEN,
     )(stacked.from_complex(z))
 
 
@@ -217,5 +217,5 @@ def test_newton_schulz_of_what_stays_on_the_manifold_has_the_same_gradient(field
         return pt.grad((plain(ug.newton_schulz(u, field, on_manifold)) * g).sum(), a)
 
     a = pt.tensor("a", dtype="float64", shape=x.shape)
-    f = pytensor.function([a], [gradient(a, False), gradient(a, True)], mode="FAST_COMPILE")
+    f = pytensor.function([a], [gradient(a, False), gradient(a, True)], mode=AS_WRITTEN)
     np.testing.assert_allclose(*f(x), atol=1e-13)

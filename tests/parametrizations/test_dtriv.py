@@ -9,6 +9,7 @@ import pytest
 import scipy.linalg
 from backend_modes import the_mode
 from numpy.testing import assert_allclose
+from oracles import AS_WRITTEN
 
 import unitarygraph as ug
 from unitarygraph.core.layout import plain
@@ -30,7 +31,7 @@ def loss_of(W, field, dtype="float64"):
     return (pt.as_tensor(gaussian(field, 7, dtype=dtype)) * plain(W)).sum()
 
 
-def compiled(updates, mode="FAST_COMPILE"):
+def compiled(updates, mode=AS_WRITTEN):
     return pytensor.function([], [], updates=updates, mode=mode)
 
 
@@ -54,7 +55,7 @@ def trained(turn, rule, steps, after=None):
 def test_starts_where_exp_does(field, K, init, dtype):
     turn = DynamicTrivialization(N, K=K, init=init, field=field, rng=3, dtype=dtype)
     expected = Exp(N, init=init, field=field, rng=3, dtype=dtype).value()
-    graph = pytensor.function([], turn(), mode="FAST_COMPILE")()
+    graph = pytensor.function([], turn(), mode=AS_WRITTEN)()
     eps = np.finfo(dtype).eps
     for w in (turn.value(), turn.matrices.to_numpy(graph)):
         assert w.real.dtype == dtype
@@ -191,7 +192,7 @@ def test_wrong_intervals_are_named(name, value):
 def test_M_of_infinity_never_projects():
     turn = DynamicTrivialization(N, K=1, M=math.inf, field="real", dtype="float64", rng=0)
     assert "Polar" not in str(
-        pytensor.function([], [], updates=turn.post_updates(), mode="FAST_COMPILE").maker.fgraph
+        pytensor.function([], [], updates=turn.post_updates(), mode=AS_WRITTEN).maker.fgraph
     )
 
 

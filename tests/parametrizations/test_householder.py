@@ -5,7 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
-from oracles import complex_normal, evaluate
+from oracles import AS_WRITTEN, complex_normal, evaluate
 
 import unitarygraph as ug
 from unitarygraph.core.layout import plain
@@ -19,7 +19,7 @@ def test_short_reflectors_are_reflectors_and_zero_ones_are_the_identity(field, d
     p = Householder(5, reflections=4, phases=False, field=field, rng=1, dtype=dtype)
     (V,) = p.params
     weight = pt.as_tensor(rng.standard_normal(p().type.shape).astype(dtype))
-    run = pytensor.function([], [p(), pt.grad((weight * plain(p())).sum(), V)], mode="FAST_COMPILE")
+    run = pytensor.function([], [p(), pt.grad((weight * plain(p())).sum(), V)], mode=AS_WRITTEN)
     eps = np.finfo(dtype).eps
     start, scales = V.get_value(), np.ones(4)
     scales[1] = 1e-10
@@ -96,7 +96,7 @@ def test_adjoint_and_renormalization(field, rng):
     h = h if field == "complex" else h.real
     product = evaluate(p.product_hconj(pt.as_tensor(p.matrices.from_numpy(h))))
     assert_allclose(p.matrices.to_numpy(product), h @ W.conj().T, atol=1e-13)
-    pytensor.function([], updates=p.post_updates(), mode="FAST_COMPILE")()
+    pytensor.function([], updates=p.post_updates(), mode=AS_WRITTEN)()
     assert_allclose(p.value(), W, atol=1e-14)
     assert_allclose(np.linalg.norm(p.matrices.to_numpy(V.get_value()), axis=0), 1)
     assert Householder(5, field=field, rng=0).post_updates() == {}

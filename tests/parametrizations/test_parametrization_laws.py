@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 from backend_modes import the_mode
 from numpy.testing import assert_allclose
-from oracles import tolerance
+from oracles import AS_WRITTEN, tolerance
 from parametrization_table import ROWS
 
 import unitarygraph as ug
@@ -42,14 +42,28 @@ def weight(field, n):
     return np.random.default_rng(7).standard_normal(algebra(field).storage_shape((n, n)))
 
 
-def compiled(p, mode="FAST_COMPILE"):
-    """Function of h giving [W, h W, (h W of one matrix), gradients of <weight, W>]."""
-    W = p()
-    h = pt.tensor("h", dtype=p.dtype, shape=rows_of_vectors(p.field, p.n).shape)
-    loss = (pt.as_tensor(weight(p.field, p.n).astype(p.dtype)) * plain(W)).sum()
-    outputs = [W, p.apply(h), p.apply(h[0]), *pt.grad(loss, p.params)]
-    function = pytensor.function([h], outputs, mode=mode)
-    return lambda: [np.array(v) for v in function(rows_of_vectors(p.field, p.n).astype(p.dtype))]
+def compiled(*every, mode=AS_WRITTEN):
+    """Function giving a list for each parametrization: [W, h W, (h W of one matrix), gradients].
+
+    The gradients are those of <weight, W>.
+    """
+    inputs, outputs, places = [], [], []
+    for p in every:
+        W = p()
+        h = pt.tensor("h", dtype=p.dtype, shape=rows_of_vectors(p.field, p.n).shape)
+        loss = (pt.as_tensor(weight(p.field, p.n).astype(p.dtype)) * plain(W)).sum()
+        results = [W, p.apply(h), p.apply(h[0]), *pt.grad(loss, p.params)]
+        places.append(slice(len(outputs), len(outputs) + len(results)))
+        inputs.append(h)
+        outputs += results
+    function = pytensor.function(inputs, outputs, mode=mode)
+
+    def run():
+        given = [rows_of_vectors(p.field, p.n).astype(p.dtype) for p in every]
+        values = [np.array(v) for v in function(*given)]
+        return [values[place] for place in places]
+
+    return run
 
 
 def shift(row, p, seed=11):
@@ -100,9 +114,9 @@ def check_gradients(row, p, gradients):
 def test_value_product_and_gradient_are_those_of_the_definition(row, field, n):
     p = made(row, field, n)
     run = compiled(p)
-    check_values(row, p, run())
+    check_values(row, p, *run())
     shift(row, p)
-    outputs = run()
+    (outputs,) = run()
     check_values(row, p, outputs)
     check_gradients(row, p, outputs[3:])
 
@@ -111,7 +125,7 @@ def test_value_product_and_gradient_are_those_of_the_definition(row, field, n):
 def test_single_precision_stays_single(row, field):
     p = made(row, field, row.sizes[-1], "float32")
     shift(row, p)
-    check_values(row, p, compiled(p)())
+    check_values(row, p, *compiled(p)())
     assert {v.get_value().dtype.name for v in p.params} <= {"float32"}
 
 
@@ -174,13 +188,18 @@ def test_inverse_map_in_single_precision(row, field, rng):
     assert {v.get_value().dtype.name for v in p.params} <= {"float32"}
 
 
-@pytest.mark.filterwarnings("ignore")
-@cases
-def test_jax_agrees(row, field):
-    n = row.sizes[-1]
-    p = made(row, field, n)
-    shift(row, p)
+def check_jax(cases):
+    """Whether JAX gives what the definitions say, all in one function: compiling takes the time."""
+    every = [made(row, field, row.sizes[-1]) for row, field in cases]
+    for (row, _), p in zip(cases, every, strict=True):
+        shift(row, p)
     with the_mode("JAX") as mode:
-        outputs = compiled(p, mode)()
-    check_values(row, p, outputs)
-    check_gradients(row, p, outputs[3:])
+        results = compiled(*every, mode=mode)()
+    for (row, _), p, outputs in zip(cases, every, results, strict=True):
+        check_values(row, p, outputs)
+        check_gradients(row, p, outputs[3:])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_jax_agrees():
+    check_jax(CASES)

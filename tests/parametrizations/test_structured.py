@@ -7,14 +7,14 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
-from oracles import complex_normal
+from oracles import AS_WRITTEN, complex_normal
 
 import unitarygraph as ug
 from unitarygraph.nn import RecurrentCell
 from unitarygraph.parametrizations import Exp, FourierReflection, Givens
 from unitarygraph.parametrizations.initializers import haar
 
-MODE = "FAST_COMPILE"
+MODE = AS_WRITTEN
 MAKE = {
     "fourier_reflection": lambda: FourierReflection(6, rng=1, dtype="float64"),
     "givens": lambda: Givens(5, capacity=3, rng=1, dtype="float64"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from oracles import AS_WRITTEN
 from pytensor.tensor.sharedvar import TensorSharedVariable
 from pytensor.tensor.type import TensorType
 
@@ -76,7 +77,7 @@ def loss_of(p):
 
 def after(new, count=STEPS):
     """Values, by name, of all that a dictionary of updates changes."""
-    f = pytensor.function([], [], updates=new, mode="FAST_COMPILE")
+    f = pytensor.function([], [], updates=new, mode=AS_WRITTEN)
     for _ in range(count):
         f()
     return {v.name: v.get_value() for v in new}
@@ -110,7 +111,7 @@ def test_gradients_may_be_given_in_any_form(kind):
     if kind == "stacked":
         g = g.stacked
     elif kind == "NumPy complex":
-        g, expected = (f.eval(mode="FAST_COMPILE") for f in (g.stacked, expected))
+        g, expected = (f.eval(mode=AS_WRITTEN) for f in (g.stacked, expected))
         g = stacked.to_complex(g)
     ours, theirs = (after(updates.momentum([h], [x], RATE)) for h, x in ((g, p), (expected, q)))
     for name in theirs:
@@ -163,7 +164,7 @@ def test_clipped_complex_gradients_are_complex(rng):
     (g,), norm = updates.total_norm_constraint([Z], 1.0, epsilon=0.0, return_norm=True)
     rows = updates.row_norm_constraint([Z], 0.5, axes=(-3, -1))[0]
     cut = updates.clip([Z], 0.3)[0]
-    f = ug.function([Z], [g, norm, rows, cut], mode="FAST_COMPILE")
+    f = ug.function([Z], [g, norm, rows, cut], mode=AS_WRITTEN)
     found, length, found_rows, found_cut = f(z)
     size = np.linalg.norm(z)
     np.testing.assert_allclose(length, size, rtol=1e-14)
@@ -197,7 +198,7 @@ def test_the_published_natural_gradient_sees_a_complex_parameter():
 def test_augmented_takes_numpy_complex(rng):
     z = rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3))
     expected = np.block([[z.real, z.imag], [-z.imag, z.real]])
-    np.testing.assert_array_equal(updates.augmented(z).eval(mode="FAST_COMPILE"), expected)
+    np.testing.assert_array_equal(updates.augmented(z).eval(mode=AS_WRITTEN), expected)
 
 
 def test_the_guard_sees_complex_parameters():

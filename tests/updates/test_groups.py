@@ -8,6 +8,7 @@ import numpy as np
 import pytensor
 import pytest
 from numpy.testing import assert_array_equal
+from oracles import AS_WRITTEN
 
 from unitarygraph import updates
 from unitarygraph.manifolds import Manifold, Unitary
@@ -28,7 +29,7 @@ def parts():
 
 
 def values(new, names="Wbcd"):
-    pytensor.function([], [], updates=new, mode="FAST_COMPILE")()
+    pytensor.function([], [], updates=new, mode=AS_WRITTEN)()
     return {p.name: p.get_value() for p in new if p.name in names}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from oracles import AS_WRITTEN
 from pytensor.gradient import DisconnectedInputError
 
 from unitarygraph import models, nn
@@ -26,7 +27,7 @@ def test_integers_are_one_hot_rows_and_defaults_work(field, rng):
     x = rng.integers(0, 3, (5, 2))
     states = [
         nn.recurrent(pt.as_tensor_variable(inputs), pt.constant(V), pt.constant(W)).eval(
-            mode="FAST_COMPILE"
+            mode=AS_WRITTEN
         )
         for inputs in (x, np.eye(3)[x])
     ]
@@ -42,7 +43,7 @@ def test_models_read_integers_as_one_hot_rows(name, rng):
     model = models.build(name, 3, 4, 2, rng=rng, dtype=DTYPE)
     x = rng.integers(0, 3, (3, 2))
     index, rows = pt.lmatrix("x"), pt.tensor("rows", dtype=DTYPE, shape=(3, 2, 3))
-    f = pytensor.function([index, rows], [model(index), model(rows)], mode="FAST_COMPILE")
+    f = pytensor.function([index, rows], [model(index), model(rows)], mode=AS_WRITTEN)
     ours, expected = f(x, np.eye(3)[x])
     np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-13)
 
@@ -52,9 +53,9 @@ def test_a_first_state_for_each_sample(field, rng):
     V, W, lead = pieces(rng, field)
     x, h0 = rng.standard_normal((3, 2, 3)), rng.standard_normal((*lead, 2, 4))
     given = [pt.constant(a) for a in (x, V, W)]
-    together = nn.recurrent(*given, h0=h0).eval(mode="FAST_COMPILE")
+    together = nn.recurrent(*given, h0=h0).eval(mode=AS_WRITTEN)
     for b in range(2):
-        alone = nn.recurrent(*given, h0=h0[..., b, :]).eval(mode="FAST_COMPILE")
+        alone = nn.recurrent(*given, h0=h0[..., b, :]).eval(mode=AS_WRITTEN)
         np.testing.assert_allclose(together[..., b, :], alone[..., b, :], rtol=1e-14)
     with pytest.raises(ValueError, match=r"h0 must be \(.*n.*\) or \(.*B, n\), got shape"):
         nn.recurrent(*given, h0=np.zeros((1, 2, 2, 4)))

@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 from backend_modes import the_mode
 from numpy.testing import assert_allclose
+from oracles import AS_WRITTEN
 
 from unitarygraph.core.layout import plain
 from unitarygraph.core.matrix_op import MatrixOp
@@ -34,7 +35,7 @@ def gaussian(field, m, n, seed, dtype="float64"):
     return matrices.from_numpy(z[0] + 1j * z[1] if field == "complex" else z[0]).astype(dtype)
 
 
-def new_value(p, g, steps=1, rate=RATE, mode="FAST_COMPILE", **options):
+def new_value(p, g, steps=1, rate=RATE, mode=AS_WRITTEN, **options):
     f = pytensor.function(
         [], [], updates=projunn([pt.as_tensor(g)], [p], rate, **options), mode=mode
     )
@@ -61,7 +62,7 @@ def test_step_is_that_of_the_whole_matrix(field, kind, k):
     manifold, n = Unitary(field), 6
     u, a, b = stored(manifold, n, 0), gaussian(field, n, k, 1), gaussian(field, n, k, 2)
     step = low_rank_step(manifold.matrices, *map(pt.as_tensor, (u, -RATE * a, b)), kind)
-    value = pytensor.function([], step, mode="FAST_COMPILE")()
+    value = pytensor.function([], step, mode=AS_WRITTEN)()
     u, a, b, value = map(manifold.matrices.to_numpy, (u, a, b, value))
     assert_allclose(value, moved(kind, u, RATE * a @ b.conj().T), atol=1e-13)
 
@@ -81,7 +82,7 @@ def test_full_rank_is_the_projected_and_the_exponential_step(field, kind, sample
     if kind == "T":
         p = parameter(manifold.matrices.from_numpy(u), manifold, "U")
         rule = sgd([pt.as_tensor(manifold.matrices.from_numpy(g))], [p], RATE, retraction="exp")
-        pytensor.function([], [], updates=rule, mode="FAST_COMPILE")()
+        pytensor.function([], [], updates=rule, mode=AS_WRITTEN)()
         assert_allclose(value, manifold.matrices.to_numpy(p.get_value()), atol=1e-13)
 
 
@@ -203,7 +204,7 @@ def test_procrustes_is_solved(field, kind, sampler, rms):
     rule = projunn([plain(p) - goal], [p], rate, kind=kind, sampler=sampler, rms=rms)
     if rms:
         rule[rate] = 0.99 * rate
-    f = pytensor.function([], [], updates=rule, mode="FAST_COMPILE")
+    f = pytensor.function([], [], updates=rule, mode=AS_WRITTEN)
     for _ in range(400):
         f()
     gap = np.linalg.norm(manifold.matrices.to_numpy(p.get_value()) - target)
@@ -232,7 +233,7 @@ def test_choices_change_with_the_step_repeat_and_resume(sampler):
     def trial(rng):
         p = parameter(stored(manifold, n, 0), manifold, "U")
         rule = projunn([pt.as_tensor(g)], [p], RATE, sampler=sampler, rng=rng)
-        f = pytensor.function([], [], updates=rule, mode="FAST_COMPILE")
+        f = pytensor.function([], [], updates=rule, mode=AS_WRITTEN)
         (step,) = (v for v in rule if v.name == "U/projunn/step")
         return p, step, f
 
@@ -263,7 +264,7 @@ def test_phases_are_uniform_and_exact_in_float32():
     step = pt.lscalar()
     phases = {
         dtype: pytensor.function(
-            [step], _weyl((2, 3), step, np.random.default_rng(0), dtype), mode="FAST_COMPILE"
+            [step], _weyl((2, 3), step, np.random.default_rng(0), dtype), mode=AS_WRITTEN
         )
         for dtype in ("float32", "float64")
     }
@@ -288,7 +289,7 @@ def test_batches_and_flat_parameters():
         new_value(b, 2 * np.ones(3), rms=rms)
         ours = b.get_value()
         b.set_value(np.ones(3))
-        pytensor.function([], [], updates=rule([2 * pt.ones(3)], [b], RATE), mode="FAST_COMPILE")()
+        pytensor.function([], [], updates=rule([2 * pt.ones(3)], [b], RATE), mode=AS_WRITTEN)()
         assert_allclose(ours, b.get_value())
 
 

@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
+from oracles import AS_WRITTEN
 
 from unitarygraph import manifolds, updates
 from unitarygraph.core.layout import plain
@@ -14,7 +15,7 @@ from unitarygraph.updates import schedules
 
 
 def call(new, count=1, outputs=()):
-    f = pytensor.function([], list(outputs), updates=new, mode="FAST_COMPILE")
+    f = pytensor.function([], list(outputs), updates=new, mode=AS_WRITTEN)
     return [f() for _ in range(count)]
 
 
@@ -56,7 +57,7 @@ SCHEDULES = {
 def test_schedules_are_their_formulas(name):
     schedule, by_hand = SCHEDULES[name]
     step = pt.lscalar("step")
-    f = pytensor.function([step], schedule(step), mode="FAST_COMPILE")
+    f = pytensor.function([step], schedule(step), mode=AS_WRITTEN)
     for t in (0, 1, 49, 50, 51, 59, 60, 99, 100, 119, 120, 160, 10_000):
         assert f(t) == pytest.approx(by_hand(t), rel=1e-13, abs=1e-17)
 
@@ -176,7 +177,7 @@ def test_a_mask_may_depend_on_the_step():
     step, count = step_count
     before = W.get_value()
     new = updates.freeze(updates.sgd(plain(W).sum(), [W], 0.1), {W: step < 2}) | count
-    f = pytensor.function([], [], updates=new, mode="FAST_COMPILE")
+    f = pytensor.function([], [], updates=new, mode=AS_WRITTEN)
     for k in range(4):
         f()
         assert np.array_equal(W.get_value(), before) == (k < 2)
@@ -209,7 +210,7 @@ def test_rows_are_clipped_one_by_one(dtype, size, rng):
     g[2] *= 1e-3
     (clipped,) = updates.row_norm_constraint([g], 0.7)
     assert clipped.type.dtype == dtype
-    value = clipped.eval(mode="FAST_COMPILE").astype("float64")
+    value = clipped.eval(mode=AS_WRITTEN).astype("float64")
     norms = np.linalg.norm(g.astype("float64"), axis=1, keepdims=True)
     factor = np.minimum(1, 0.7 / np.where(norms > 0, norms, 1))
     assert_allclose(value, factor * g, rtol=1e-5, atol=0)
@@ -220,13 +221,13 @@ def test_rows_of_stacked_matrices_hold_both_planes(rng):
     for axes in ((-3, -1), (-3, -2)):
         (clipped,) = updates.row_norm_constraint([g], pt.constant(0.5), axes=axes)
         norms = np.sqrt(np.sum(g**2, axis=axes, keepdims=True))
-        assert_allclose(clipped.eval(mode="FAST_COMPILE"), g * np.minimum(1, 0.5 / norms))
+        assert_allclose(clipped.eval(mode=AS_WRITTEN), g * np.minimum(1, 0.5 / norms))
 
 
 def test_nan_stays_in_its_row_and_wrong_axes_are_named():
     g = np.array([[np.nan, 1.0], [3.0, 4.0]])
     (clipped,) = updates.row_norm_constraint([g], 1.0)
-    value = clipped.eval(mode="FAST_COMPILE")
+    value = clipped.eval(mode=AS_WRITTEN)
     assert np.isnan(value[0]).any()
     assert_allclose(value[1], [0.6, 0.8])
     with pytest.raises(ValueError, match=r"axes \(-3, -1\) need gradients that have them.*\(2, 2"):
@@ -243,7 +244,7 @@ def test_one_name_serves_parameters_of_several_manifolds(rng):
     for p, manifold, grad, kind in ((W, U, g[0], "qr"), (s, S, g[1], "normalize")):
         x = plain(p)
         wanted = manifold.retr(x, -0.1 * manifold.proj(x, grad), kind=kind)
-        got, right = pytensor.function([], [plain(new[p]), wanted], mode="FAST_COMPILE")()
+        got, right = pytensor.function([], [plain(new[p]), wanted], mode=AS_WRITTEN)()
         assert_allclose(got, right, rtol=0, atol=1e-14)
     with pytest.raises(ValueError, match="retr: kind must be one of"):
         updates.sgd(g, [W, s], 0.1, retraction="normalized")

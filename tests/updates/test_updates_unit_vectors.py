@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
+from oracles import AS_WRITTEN
 
 from unitarygraph import stacked, updates
 from unitarygraph.core.layout import plain
@@ -63,7 +64,7 @@ def published(name, rows, gradient, excess, omega, clip):
 
 def steps(name, p, a, **options):
     new = RULES[name](loss_of(p, a), [p], RATE, **options)
-    f = pytensor.function([], [], updates=new, mode="FAST_COMPILE")
+    f = pytensor.function([], [], updates=new, mode=AS_WRITTEN)
     for _ in range(STEPS):
         f()
     return p.get_value()
@@ -138,7 +139,7 @@ def test_omega_is_honoured_and_draws_rows_towards_orthogonality(name, rng):
     x = manifold.random_point((3, 6), 0, "float64")
     p = parameter(x, manifold, name="p")
     new = RULES[name](0 * p.sum(), [p], 0.05, omega=1.0)
-    f = pytensor.function([], [], updates=new, mode="FAST_COMPILE")
+    f = pytensor.function([], [], updates=new, mode=AS_WRITTEN)
     gaps = []
     for _ in range(100):
         y = p.get_value()
@@ -157,7 +158,7 @@ def test_kernels_keep_unit_rows_and_dtype_over_many_steps(name, dtype, rng):
     loss = loss_of(p.reshape((4, 2, 3, 3)), a)
     new = RULES[name](loss, [p], np.float32(0.2), omega=0.1, grad_clip=0.1)
     assert all(value.type.dtype == variable.type.dtype for variable, value in new.items())
-    f = pytensor.function([], loss, updates=new, mode="FAST_COMPILE")
+    f = pytensor.function([], loss, updates=new, mode=AS_WRITTEN)
     losses = [float(f()) for _ in range(100)]
     assert losses[-1] < losses[0]
     lengths = np.linalg.norm(p.get_value().astype("float64"), axis=1)
@@ -185,5 +186,5 @@ def test_a_rate_of_zero_is_no_fault(name):
     p = parameter(manifold.random_point((2, 4), 0, "float64"), manifold, name="p")
     before = p.get_value()
     new = RULES[name](p.sum(), [p], 0.0, omega=0.0, grad_clip=0.1)
-    pytensor.function([], [], updates=new, mode="FAST_COMPILE")()
+    pytensor.function([], [], updates=new, mode=AS_WRITTEN)()
     assert_allclose(p.get_value(), before, rtol=0, atol=1e-15)
