@@ -12,15 +12,11 @@ from oracles import AS_WRITTEN, complex_normal
 
 import unitarygraph as ug
 from unitarygraph.core.layout import plain
-from unitarygraph.ops.expm import taylor
+from unitarygraph.ops.expm import taylor, taylor_polynomials, taylor_scaling
 from unitarygraph.ops.expm.path import ExpmPath
-from unitarygraph.ops.expm.taylor import (
-    HIGHEST_ORDER,
-    LIMITS,
-    POLYNOMIALS,
-    limits_of_order,
-    path_exponential,
-)
+from unitarygraph.ops.expm.taylor import path_exponential
+from unitarygraph.ops.expm.taylor_polynomials import POLYNOMIALS, evaluate, multiply
+from unitarygraph.ops.expm.taylor_scaling import HIGHEST_ORDER, LIMITS, limits_of_order
 from unitarygraph.stacked.algebra import algebra
 
 DTYPES = ["float32", "float64"]
@@ -46,7 +42,7 @@ def test_polynomials_are_taylors(degree):
     polynomial = POLYNOMIALS[degree]
     shift = np.eye(25, k=1)
     powers = np.stack([np.linalg.matrix_power(shift, p) for p in polynomial.powers])[:, None]
-    value = taylor.evaluate(polynomial, powers, 0, 0)[0]
+    value = evaluate(polynomial, powers, 0, 0)[0]
     expected = [1 / factorial(p) if p <= degree else 0 for p in range(25)]
     np.testing.assert_allclose(value[0], expected, rtol=3e-15, atol=3e-18)
 
@@ -117,13 +113,13 @@ def test_scaling_by_the_norm_that_counts(dtype, rng, monkeypatch):
     a = a if dtype.startswith("complex") else np.sqrt(2) * a.real
     a = (a / np.sqrt(2 * n)).astype(dtype)
     products = []
-    multiply = taylor.multiply
 
     def counted(*args, **how):
         products.append(multiply(*args, **how))
         return products[-1]
 
-    monkeypatch.setattr(taylor, "multiply", counted)
+    for module in (taylor, taylor_polynomials, taylor_scaling):
+        monkeypatch.setattr(module, "multiply", counted)
     reference = scipy.linalg.expm(a.astype(complex))
     assert error(path_exponential(a, ()), reference) < 50 * np.finfo(dtype).eps
     # Degree 18, and one squaring in double precision.

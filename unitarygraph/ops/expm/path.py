@@ -19,7 +19,7 @@ Relton, ibid. 35 (2014) 1019, for higher orders. The numbers are made by `taylor
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.ops.expm import array, taylor
-from unitarygraph.ops.expm.taylor import HIGHEST_ORDER
+from unitarygraph.ops.expm.taylor_scaling import HIGHEST_ORDER
 from unitarygraph.stacked.ops import HConj
 
 
