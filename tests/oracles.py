@@ -1,16 +1,17 @@
-"""What many tests measure with: random input, tolerances, evaluation, finite differences."""
+"""What many tests measure with: random input, tolerances, evaluation, finite differences.
+
+Derivatives are checked in graphs as they were written: rewriting large ones would take most of the
+time. Rewritten graphs are compared elsewhere.
+"""
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
-from pytensor.compile.mode import Mode
 from pytensor.gradient import verify_grad
 
+from unitarygraph.manifolds.values import AS_WRITTEN, evaluate
 from unitarygraph.stacked.algebra import algebra
 
-# The graph as it was written, run by Python: for checks of derivatives, whose graphs are large and
-# whose rewriting would take most of the time. Rewritten graphs are compared elsewhere.
-AS_WRITTEN = Mode(linker="py", optimizer=None)
+__all__ = ["AS_WRITTEN", "assert_tangents", "complex_normal", "evaluate", "gradcheck", "tolerance"]
 
 
 def complex_normal(rng, *shape):
@@ -21,11 +22,6 @@ def complex_normal(rng, *shape):
 def tolerance(dtype, size):
     """Rounding that a computation of the given size may leave."""
     return 20 * np.finfo(dtype).eps * size
-
-
-def evaluate(variable, mode=AS_WRITTEN):
-    """Value of a graph without inputs."""
-    return pytensor.function([], variable, mode=mode)()
 
 
 def gradcheck(function, arrays, rng, order=1, field="complex"):

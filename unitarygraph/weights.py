@@ -9,7 +9,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from unitarygraph.checks.deviation import known_field, matrix_unitarity, refuse_unknown_field
 from unitarygraph.core.layout import REAL_DTYPES
 from unitarygraph.manifolds import Euclidean
-from unitarygraph.manifolds.base import gram_deviation
+from unitarygraph.manifolds.values import gram_deviation
 from unitarygraph.parameter import FLAT, declared_manifold
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.typing import Params

@@ -30,8 +30,9 @@ from unitarygraph.manifolds import (
     SymplecticStiefel,
     Unitary,
 )
-from unitarygraph.manifolds.base import POINTS_AND_VECTORS, evaluate
+from unitarygraph.manifolds.complex_arguments import POINTS_AND_VECTORS
 from unitarygraph.manifolds.symplectic_stiefel import symplectic_form
+from unitarygraph.manifolds.values import evaluate
 from unitarygraph.ops.determinant import angles
 
 pytestmark = [pytest.mark.filterwarnings(line) for line in THIRD_PARTY]

@@ -27,7 +27,7 @@ from unitarygraph.parametrizations import (
     ScaledCayley,
     semi_unitary,
 )
-from unitarygraph.stacked.variables import View
+from unitarygraph.stacked.view import View
 
 # pip's PyTensor has no BLAS for its C code, which scan uses in FAST_COMPILE mode, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")

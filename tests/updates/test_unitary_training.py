@@ -103,7 +103,7 @@ def test_the_check_for_users_passes_on_this_net():
 
 def test_the_users_formula_is_ours():
     """[X U] exp[[X^H U, -U^H U], [I, X^H U]] [exp(-X^H U); 0], in stacked algebra, at n = 128."""
-    from unitarygraph.manifolds.base import evaluate
+    from unitarygraph.manifolds.values import evaluate
     from unitarygraph.ops.expm import expm
 
     x = Unitary().random_point(UNITS, 0, "float64")

@@ -6,7 +6,7 @@ import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
 from unitarygraph.core.layout import is_complex
-from unitarygraph.manifolds.base import gram_deviation
+from unitarygraph.manifolds.values import gram_deviation
 from unitarygraph.parameter import declared_manifold
 from unitarygraph.stacked.algebra import algebra
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from unitarygraph.core.layout import storage
-from unitarygraph.manifolds.base import evaluate
+from unitarygraph.manifolds.values import evaluate
 
 
 def tangency(manifold, x, u):

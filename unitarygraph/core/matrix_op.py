@@ -2,15 +2,10 @@
 
 A subclass states its signature, such as ``"F(m,n)->F(m,n),F(n,n)"``, and a NumPy function of one
 matrix; shapes, dtypes, batching, empty and non-finite matrices are handled here once.
-
-Kinds of a slot: ``F`` a matrix over the Op's field (stacked when complex, plain when real), loaded
-as a NumPy array of that field; ``Z`` the same storage, loaded as complex in both fields and stored
-back by its real part when real; ``C`` a stacked complex matrix in both fields; ``R`` a real array.
+Kinds of slots are told in `unitarygraph.core.slots`.
 """
 
-import re
-from dataclasses import dataclass
-from functools import cache, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,62 +14,9 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.graph.replace import _vectorize_node
 
-from unitarygraph.core.layout import COMPLEX_OF, FIELDS, REAL_DTYPES, plain, to_complex
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One input or output: its kind, the letters of its axes and whether it has planes."""
-
-    kind: str
-    letters: tuple[str, ...]
-    stacked: bool
-
-    @property
-    def ndim(self):
-        """Number of core axes, the planes' axis included."""
-        return len(self.letters) + self.stacked
-
-    @property
-    def pattern(self):
-        """The shape as error messages print it."""
-        return f"({', '.join(('...', *(['2'] if self.stacked else []), *self.letters))})"
-
-    def core_shape(self, length):
-        """Core shape, given the length of each letter."""
-        return (*((2,) if self.stacked else ()), *(length[letter] for letter in self.letters))
-
-    def load(self, x):
-        """NumPy array of the slot's matrices, complex where the kind asks for it."""
-        if self.stacked:
-            return to_complex(x)
-        return x.astype(COMPLEX_OF[x.dtype.name]) if self.kind == "Z" else x
-
-    def store(self, out, value):
-        """Write one matrix into the output array."""
-        if self.stacked:
-            out[0] = np.real(value)
-            out[1] = np.imag(value) if np.ndim(value) else value
-        else:
-            out[...] = np.real(value)
-
-
-@cache
-def parse_signature(signature, field):
-    """Input and output slots of a signature for one field."""
-
-    def slots(side):
-        return tuple(
-            Slot(
-                kind,
-                tuple(filter(None, axes.split(","))),
-                kind == "C" or (kind in "FZ" and field == "complex"),
-            )
-            for kind, axes in re.findall(r"([FZCR])\(([a-z,]*)\)", side)
-        )
-
-    left, right = signature.split("->")
-    return slots(left), slots(right)
+from unitarygraph.core.batch import batch_shape, broadcast_batch
+from unitarygraph.core.layout import FIELDS, REAL_DTYPES, plain
+from unitarygraph.core.slots import parse_signature
 
 
 def from_shapes(method):
@@ -272,46 +214,6 @@ class MatrixOp(Op):
                 length.setdefault(letter, size)
         batch = shapes[0][: len(shapes[0]) - slots_in[0].ndim]
         return [(*batch, *slot.core_shape(length)) for slot in slots_out]
-
-
-def batch_shape(x, core_ndim):
-    """Static shape of the leading axes of a variable."""
-    return x.type.shape[: x.type.ndim - core_ndim]
-
-
-def broadcast_batch(inputs, core_ndims):
-    """Broadcast the leading axes of the inputs against each other; core axes stay as they are."""
-    rank = max(x.type.ndim - core for x, core in zip(inputs, core_ndims, strict=True))
-    batches = [
-        (1,) * (rank - x.type.ndim + core) + batch_shape(x, core)
-        for x, core in zip(inputs, core_ndims, strict=True)
-    ]
-    # Along each batch axis the first input that is not of length 1 there gives the length.
-    source = [
-        next((i for i, batch in enumerate(batches) if batch[axis] != 1), 0) for axis in range(rank)
-    ]
-    result = []
-    for x, core, batch in zip(inputs, core_ndims, batches, strict=True):
-        stretched = [
-            axis for axis in range(rank) if batch[axis] == 1 and batches[source[axis]][axis] != 1
-        ]
-        if stretched:
-            lead = rank - x.type.ndim + core
-            shape = []
-            for axis in range(rank):
-                other = inputs[source[axis]]
-                offset = axis - (rank - other.type.ndim + core_ndims[source[axis]])
-                static = batches[source[axis]][axis]
-                shape.append(other.shape[offset] if static is None else static)
-            core_shape = [
-                x.shape[axis] if x.type.shape[axis] is None else x.type.shape[axis]
-                for axis in range(x.type.ndim - core, x.type.ndim)
-            ]
-            x = pt.broadcast_to(pt.shape_padleft(x, lead), (*shape, *core_shape))
-        elif x.type.ndim - core < rank:
-            x = pt.shape_padleft(x, rank - x.type.ndim + core)
-        result.append(x)
-    return result
 
 
 @_vectorize_node.register(MatrixOp)

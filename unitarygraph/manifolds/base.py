@@ -11,25 +11,19 @@ ones.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from pytensor import config
 from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import REAL_DTYPES, is_complex, storage, to_complex
+from unitarygraph.manifolds.complex_arguments import take_complex_in
+from unitarygraph.manifolds.membership import Membership
+from unitarygraph.manifolds.values import evaluate
 from unitarygraph.stacked.algebra import Algebra, algebra
 from unitarygraph.stacked.typing import Array, M, Seed, Value
-from unitarygraph.stacked.variables import mark
-
-#: methods whose result is a point or a vector, and those whose result is real numbers
-POINTS_AND_VECTORS = (
-    "proj", "egrad2rgrad", "ehess2rhess", "retr", "exp", "log", "transport", "nearest",
-)  # fmt: skip
-NUMBERS = ("inner", "norm", "dist", "mean_square", "deviation", "tolerance")
 
 
 class Retraction(NamedTuple):
@@ -42,28 +36,8 @@ class Retraction(NamedTuple):
     move: Callable[..., Any]
 
 
-def takes_complex(method, marked):
-    """A manifold's method on storage, made to take complex variables and NumPy complex arrays.
-
-    Where an argument is one, the result, if ``marked``, is a complex variable; else all is plain.
-    Tuples and lists, the points of a product, are left to the methods of its factors.
-    """
-
-    @wraps(method)
-    def taking(self, *args, **kwargs):
-        values = (*args, *kwargs.values())
-        if not any(is_complex(x) for x in values if not isinstance(x, tuple | list)):
-            return method(self, *args, **kwargs)
-        if self.field == "real":
-            raise ValueError(f"{method.__name__}: got a complex argument on {self}")
-        stored = method(self, *map(storage, args), **{k: storage(v) for k, v in kwargs.items()})
-        return mark(stored) if marked else stored
-
-    return taking
-
-
 @dataclass(frozen=True)
-class Manifold:
+class Manifold(Membership):
     """A set of matrices over ``field``, with the metric of the space around it unless it says more.
 
     A subclass gives `retraction_table`, `proj`, `ehess2rhess`, `nearest`, `dim`, `deviation` and
@@ -212,43 +186,6 @@ class Manifold:
         """Deviation that rounding explains: 1000 eps times the square root of the matrix's rows."""
         return 1000 * np.finfo(x.dtype).eps * max(x.shape[-2] if x.ndim > 1 else 1, 1) ** 0.5
 
-    def is_on(self, x: Array, tol: float | None = None) -> bool:
-        """Whether the NumPy value x, stored or complex, is on the manifold.
-
-        ``tol`` is the largest `deviation` allowed, by default `tolerance`. Raises ValueError for a shape
-        that the manifold does not have, TypeError for a dtype other than float32 and float64 and their
-        complex ones.
-        """
-        worst, limit = self._worst_deviation("is_on", x, tol)
-        return bool(worst <= limit)
-
-    def require_point(self, x: Array, tol: float | None = None) -> None:
-        """Raise ValueError, naming deviation and limit, unless `is_on` is true; else as it does."""
-        worst, limit = self._worst_deviation("require_point", x, tol)
-        if not worst <= limit:
-            raise ValueError(
-                f"require_point: x is not on {self}: {self.deviation_formula} = {worst:.3g}, "
-                f"the limit is {limit:.3g}"
-            )
-
-    def _worst_deviation(self, method, x, tol):
-        x = self._stored_array(method, "x", x)
-        limit = self.tolerance(x) if tol is None else tol
-        return np.max(self.deviation(x), initial=0.0), limit
-
-    def _stored_array(self, method, name, x):
-        """Storage of a NumPy value, of a shape and dtype that the manifold has."""
-        if is_complex(x) and self.field == "real":
-            raise ValueError(f"{method}: {name} is complex and the manifold real, {self}")
-        x = np.asarray(storage(x))
-        if x.dtype.name not in REAL_DTYPES:
-            raise TypeError(f"{method}: {name} must be float32 or float64, got dtype {x.dtype}")
-        self.check_shape(method, name, x.shape)
-        return x
-
-    #: what `deviation` measures, for error messages
-    deviation_formula: ClassVar[str] = "deviation"
-
     def check_shape(self, method, name, shape):
         """Raise ValueError unless the static shape can be that of a stored point."""
         axes = self.matrices.axes
@@ -270,32 +207,6 @@ class Manifold:
                 f"{method}: {name} must have at least as many rows as columns on {self}, "
                 f"got shape {tuple(shape)}"
             )
-
-    def is_tangent(self, x: Array, u: Array, tol: float | None = None) -> bool:
-        """Whether the NumPy value u, stored or complex, is tangent at x.
-
-        ``tol`` is the largest length allowed of u's part across the tangent space, relative to u's own
-        length where that is above 1; by default `tolerance`. Raises as `is_on` does.
-        """
-        across, limit = self._part_across("is_tangent", x, u, tol)
-        return bool(across <= limit)
-
-    def require_tangent(self, x: Array, u: Array, tol: float | None = None) -> None:
-        """Raise ValueError, naming length and limit, unless `is_tangent` is true; else as it does."""
-        across, limit = self._part_across("require_tangent", x, u, tol)
-        if not across <= limit:
-            raise ValueError(
-                f"require_tangent: u is not tangent at x on {self}: the part of u across the tangent "
-                f"space is {across:.3g}, the limit is {limit:.3g}"
-            )
-
-    def _part_across(self, method, x, u, tol):
-        x, u = self._stored_array(method, "x", x), self._stored_array(method, "u", u)
-        limit = self.tolerance(x) if tol is None else tol
-        across = np.linalg.norm(evaluate(self.proj(*map(pt.as_tensor, (x, u)))) - u) / max(
-            np.linalg.norm(u), 1.0
-        )
-        return across, limit
 
     def random_point(
         self, shape: int | Sequence[int], rng: Seed = None, dtype: Any = None
@@ -355,23 +266,4 @@ class Manifold:
         return tensors.values()
 
 
-def take_complex_in(cls):
-    """Make the symbolic methods that a class defines take complex arguments."""
-    for names, marked in ((POINTS_AND_VECTORS, True), (NUMBERS, False)):
-        for name in names:
-            if name in cls.__dict__:
-                setattr(cls, name, takes_complex(cls.__dict__[name], marked))
-
-
 take_complex_in(Manifold)
-
-
-def evaluate(expression, mode="FAST_COMPILE"):
-    """NumPy value of a graph without inputs."""
-    return pytensor.function([], expression, mode=mode)()
-
-
-def gram_deviation(z):
-    r""":math:`\|Z^H Z - I\|_F` of NumPy matrices ``(..., m, n)``, one number a matrix."""
-    gram = np.conj(np.swapaxes(z, -1, -2)) @ z
-    return np.linalg.norm(gram - np.eye(z.shape[-1]), axis=(-2, -1))

@@ -8,8 +8,8 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.manifolds.base import gram_deviation
 from unitarygraph.manifolds.stiefel import Stiefel
+from unitarygraph.manifolds.values import gram_deviation
 from unitarygraph.ops.polar import Polar
 from unitarygraph.stacked.typing import Array, M, Seed, Value
 

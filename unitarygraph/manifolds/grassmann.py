@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
+from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.manifolds.retractions import by_polar, by_qr, canonical_geodesic, stiefel_cayley
 from unitarygraph.manifolds.stiefel import Stiefel
+from unitarygraph.manifolds.values import gram_deviation
 from unitarygraph.ops.logm import Logm
 from unitarygraph.ops.polar import Polar
 from unitarygraph.stacked.typing import Array, M, Seed

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
+from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.manifolds.retractions import (
     by_polar,
     by_qr,
@@ -17,6 +17,7 @@ from unitarygraph.manifolds.retractions import (
     stiefel_cayley,
 )
 from unitarygraph.manifolds.unitary import Unitary, haar_factor, weingarten
+from unitarygraph.manifolds.values import gram_deviation
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.stiefel_log import StiefelLog
 from unitarygraph.stacked.typing import Array, M, Seed, Value

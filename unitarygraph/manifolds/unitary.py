@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unitarygraph.manifolds.base import Manifold, Retraction, gram_deviation
+from unitarygraph.manifolds.base import Manifold, Retraction
 from unitarygraph.manifolds.retractions import (
     by_polar,
     by_qr,
@@ -14,6 +14,7 @@ from unitarygraph.manifolds.retractions import (
     unitary_cayley,
     unitary_exp,
 )
+from unitarygraph.manifolds.values import gram_deviation
 from unitarygraph.ops.logm import Logm
 from unitarygraph.ops.polar import Polar
 from unitarygraph.stacked.typing import Array, M, Seed

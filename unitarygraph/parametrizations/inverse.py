@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.linalg
 
-from unitarygraph.manifolds.base import gram_deviation
+from unitarygraph.manifolds.values import gram_deviation
 
 
 def coarser_epsilon(W, dtype):

@@ -10,6 +10,7 @@ True
 """
 
 from unitarygraph.core.layout import from_complex, matrix, to_complex
+from unitarygraph.stacked import left_operands, view_rewrites  # noqa: F401  (importing registers)
 from unitarygraph.stacked.functions import (
     abs,
     angle,

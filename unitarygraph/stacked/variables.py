@@ -20,19 +20,12 @@ their variables with operators are over, so that none of them meets a complex on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
-from pytensor.graph.replace import _vectorize_node
-from pytensor.graph.rewriting.basic import in2out, node_rewriter
-from pytensor.tensor.rewriting.basic import register_canonicalize, register_useless
-from pytensor.tensor.sharedvar import TensorSharedVariable
-from pytensor.tensor.variable import TensorConstant, TensorVariable
+from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.layout import (
     COMPLEX_OF,
@@ -42,7 +35,6 @@ from unitarygraph.core.layout import (
     plane,
     plane_axis,
 )
-from unitarygraph.core.matrix_op import from_shapes
 from unitarygraph.stacked.arithmetic import (
     common,
     expanded,
@@ -55,37 +47,8 @@ from unitarygraph.stacked.arithmetic import (
 )
 from unitarygraph.stacked.ops import HConj, Modulus, Norm
 from unitarygraph.stacked.ops import conj as conjugate
-
-
-class View(Op):
-    """An Op that computes nothing: its output is its input, as a variable of another class.
-
-    PyTensor's own ``ViewOp`` would be taken out before other rewrites run, and its subclasses too.
-    """
-
-    if TYPE_CHECKING:
-
-        def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
-            """One variable."""
-
-    __props__: tuple[str, ...] = ()
-    view_map = {0: [0]}  # noqa: RUF012  (PyTensor declares it an attribute of the Op)
-
-    def perform(self, node, inputs, output_storage):
-        output_storage[0][0] = inputs[0]
-
-    @from_shapes
-    def infer_shape(self, shapes):
-        return shapes
-
-    def pullback(self, inputs, outputs, cotangents):
-        return cotangents
-
-    def pushforward(self, inputs, outputs, tangents):
-        return tangents
-
-    def __str__(self) -> str:
-        return type(self).__name__
+from unitarygraph.stacked.undefined import REFUSED, refused
+from unitarygraph.stacked.view import View
 
 
 class Complex(View):
@@ -103,40 +66,6 @@ class Stacked(View):
         return Apply(self, [z], [TensorVariable(z.type, None, None)])
 
 
-@_vectorize_node.register(View)
-def vectorize_view(op, node, batched):
-    """A view batches by itself."""
-    return op.make_node(batched)
-
-
-@register_useless("fast_compile")
-@register_canonicalize("fast_compile")
-@node_rewriter([Complex])
-def local_complex(fgraph, node):
-    """A variable marked as complex -> its storage."""
-    return node.inputs
-
-
-@register_useless("fast_compile")
-@register_canonicalize("fast_compile")
-@node_rewriter([Stacked])
-def local_stacked_of_complex(fgraph, node):
-    """The storage of a variable marked as complex, or of a plain one -> that storage."""
-    return None if isinstance(node.inputs[0], ComplexVariable) else node.inputs
-
-
-@node_rewriter([Stacked])
-def local_stacked(fgraph, node):
-    """The storage of a complex variable -> the variable."""
-    return node.inputs
-
-
-# After all rewrites that write arithmetic, before those that fuse loops and work in place (49 on); and
-# once more after these, since an Op that is made anew of a complex variable asks for its storage again.
-for _name, _position in (("unitarygraph_stacked", 48), ("unitarygraph_stacked_again", 99)):
-    optdb.register(_name, in2out(local_stacked), "fast_run", "fast_compile", position=_position)
-
-
 def mark(x: Any) -> ComplexVariable:
     """A stacked tensor variable marked as complex; a complex variable as it is."""
     if isinstance(x, ComplexVariable):
@@ -144,21 +73,6 @@ def mark(x: Any) -> ComplexVariable:
     if x.owner is not None and type(x.owner.op) is Stacked:
         return x.owner.inputs[0]
     return Complex()(x)
-
-
-SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "mod": "%", "floordiv": "//"}
-
-
-def _refused(name, instead):
-    bare = name.strip("_")
-    sign = SIGNS.get(bare, bare)
-
-    def method(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(f"{sign} of the complex variable {self} is not defined: {instead}")
-
-    method.__name__ = name
-    method.__doc__ = f"Not defined for complex variables: {instead}."
-    return method
 
 
 class ComplexVariable(TensorVariable):  # type: ignore[type-arg]
@@ -373,63 +287,5 @@ class ComplexVariable(TensorVariable):  # type: ignore[type-arg]
 
 
 # Planewise, each of these is another function than its name says.
-COMPARED = "compare abs(Z), Z.real or Z.imag"
-REFUSED = {
-    **dict.fromkeys(("__lt__", "__le__", "__gt__", "__ge__", "max", "min"), COMPARED),
-    **dict.fromkeys(
-        ("argmax", "argmin", "argsort", "sort", "clip", "ptp", "searchsorted"), COMPARED
-    ),
-    **dict.fromkeys(("__mod__", "__rmod__", "__floordiv__", "__rfloordiv__"), COMPARED),
-    **dict.fromkeys(("__divmod__", "__rdivmod__", "__invert__", "__and__", "__or__"), COMPARED),
-    **dict.fromkeys(("__xor__", "__rand__", "__ror__", "__rxor__", "any", "all"), COMPARED),
-    **dict.fromkeys(("round", "ceil", "floor", "trunc"), "round Z.real and Z.imag"),
-    **dict.fromkeys(("__ceil__", "__floor__", "__trunc__"), "round Z.real and Z.imag"),
-    **dict.fromkeys(
-        ("cos", "sin", "tan", "cosh", "sinh", "tanh", "arccos", "arcsin", "arctan", "arccosh"),
-        "write it with Z.exp()",
-    ),
-    **dict.fromkeys(
-        ("arcsinh", "arctanh", "log", "log2", "log10", "log1p", "sqrt", "exp2", "expm1"),
-        "it is many-valued or not made: write it with abs(Z), Z.angle() and Z.exp()",
-    ),
-    **dict.fromkeys(("deg2rad", "rad2deg"), "convert Z.angle()"),
-    **dict.fromkeys(
-        ("prod", "var", "std", "cumsum", "cumprod", "nonzero", "nonzero_values"),
-        "compute it from Z.real and Z.imag",
-    ),
-    **dict.fromkeys(
-        ("reshape", "flatten", "ravel", "dimshuffle", "transpose", "swapaxes", "squeeze"),
-        "reshape Z.stacked, whose planes' axis stands before the last two, and mark the result with "
-        "unitarygraph.as_complex",
-    ),
-    **dict.fromkeys(
-        ("repeat", "take", "choose", "compress", "fill", "set", "inc"),
-        "write it for Z.stacked, and mark the result with unitarygraph.as_complex",
-    ),
-}
 for _name, _instead in REFUSED.items():
-    setattr(ComplexVariable, _name, _refused(_name, _instead))
-
-
-def _yielding(operator):
-    """A tensor's operator that leaves a complex right operand to that operand's own."""
-
-    @wraps(operator)
-    def method(self, other, *args):
-        if isinstance(other, ComplexVariable) and not isinstance(self, ComplexVariable):
-            return NotImplemented
-        return operator(self, other, *args)
-
-    return method
-
-
-# In x + Z Python asks Z first where Z's class derives from that of x, as it does for a tensor
-# variable. PyTensor's constants and shared variables are none of its bases: their own operators would
-# see the storage, and add x to the imaginary part as well.
-LEFT = (
-    "add", "sub", "mul", "truediv", "matmul", "pow", "mod", "floordiv", "divmod",
-    "lt", "le", "gt", "ge", "and", "or", "xor",
-)  # fmt: skip
-for _kind in (TensorConstant, TensorSharedVariable):
-    for _name in LEFT:
-        setattr(_kind, f"__{_name}__", _yielding(getattr(_kind, f"__{_name}__")))
+    setattr(ComplexVariable, _name, refused(_name, _instead))

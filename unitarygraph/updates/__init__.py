@@ -15,20 +15,15 @@ may be `schedules`:
 """
 
 from unitarygraph.updates import schedules
-from unitarygraph.updates.around import (
-    clip,
-    decoupled_decay,
-    freeze,
-    l2_decay,
-    project_after,
-    row_norm_constraint,
-    total_norm_constraint,
-)
+from unitarygraph.updates.clipping import clip, row_norm_constraint, total_norm_constraint
+from unitarygraph.updates.decay import decoupled_decay, l2_decay
 from unitarygraph.updates.groups import by_group
 from unitarygraph.updates.landing import landing
+from unitarygraph.updates.masks import freeze
 from unitarygraph.updates.moments import adam, adamax, adamw, amsgrad
 from unitarygraph.updates.muon import muon, stiefel_muon
 from unitarygraph.updates.natural_gradient import augmented, natural_gradient
+from unitarygraph.updates.projections import project_after
 from unitarygraph.updates.projunn import projunn
 from unitarygraph.updates.standard import (
     adadelta,

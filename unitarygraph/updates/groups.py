@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from unitarygraph.module import Module
 from unitarygraph.parameter import GROUPS, group_of
 from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
-from unitarygraph.updates.around import total_norm_constraint
 from unitarygraph.updates.base import gradients, label
+from unitarygraph.updates.clipping import total_norm_constraint
 
 
 def by_group(

@@ -3,8 +3,8 @@
 import pytensor.tensor as pt
 
 from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
-from unitarygraph.updates.around import decoupled_decay
 from unitarygraph.updates.base import as_list, descend
+from unitarygraph.updates.decay import decoupled_decay
 
 
 def adam(

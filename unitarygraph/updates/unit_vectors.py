@@ -4,8 +4,8 @@ import pytensor.tensor as pt
 
 from unitarygraph.manifolds import Oblique, Sphere
 from unitarygraph.stacked.typing import LossOrGrads, Params, Scalar, Updates
-from unitarygraph.updates.around import shortened
 from unitarygraph.updates.base import descend, label, serves
+from unitarygraph.updates.clipping import shortened
 
 
 @serves(Oblique, Sphere, companion="nesterov_momentum")

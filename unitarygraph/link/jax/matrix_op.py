@@ -17,7 +17,7 @@ from unitarygraph.core.tangents import is_connected
 from unitarygraph.link.evaluate import array_of, evaluate
 from unitarygraph.link.jax import namespace
 from unitarygraph.link.jax.precision import arrays_of
-from unitarygraph.stacked.variables import View
+from unitarygraph.stacked.view import View
 
 
 @jax_funcify.register(MatrixOp)

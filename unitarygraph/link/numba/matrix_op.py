@@ -13,7 +13,7 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_defa
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.link.numba.cache import CACHE_VERSION
 from unitarygraph.link.numba.callback import DONE, INTP, REFUSED, array_at, external
-from unitarygraph.stacked.variables import View
+from unitarygraph.stacked.view import View
 
 
 def external_of(op, dtype, rank):

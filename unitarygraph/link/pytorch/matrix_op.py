@@ -6,7 +6,7 @@ from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.link.evaluate import array_of, evaluate
 from unitarygraph.link.pytorch import namespace
 from unitarygraph.link.pytorch.opaque import opaque
-from unitarygraph.stacked.variables import View
+from unitarygraph.stacked.view import View
 
 
 @pytorch_funcify.register(MatrixOp)
