@@ -108,7 +108,7 @@ def skew_of_elementwise(key, op, feature, fgraph, node, input_states):
 
 
 def _is_difference(inputs, key):
-    """Whether a sum of two is x + (-x^H), as canonicalisation may write x - x^H."""
+    """Whether a sum of two is x + (-x^H), as canonicalization may write x - x^H."""
     if len(inputs) != 2:
         return False
     return any(

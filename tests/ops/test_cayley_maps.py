@@ -154,7 +154,7 @@ def test_logarithm_of_eigenvalues_minus_one(field, rng):
 
 
 @fields
-def test_a_matrix_moves_between_parametrisations(field, rng):
+def test_a_matrix_moves_between_parametrizations(field, rng):
     W = special(rng, N, field)
     for kind in (Exp, Cayley, ScaledCayley, DynamicTrivialization):
         p = kind(N, field=field, dtype="float64", rng=0)

@@ -14,29 +14,8 @@ from unitarygraph.stacked.algebra import algebra
 def matrix_unitarity(W: Any, field: str | None = None) -> Any:
     r""":math:`\|W^H W - I\|_F`, computed in double precision from values, never from a graph.
 
-    Parameters
-    ----------
-    W
-        - a NumPy complex array: matrices ``(..., m, n)``;
-        - a real array of two axes: a real matrix ``(m, n)``;
-        - a real array of more axes, with ``field``: stored complex matrices ``(..., 2, m, n)``, or
-          real ones ``(..., m, n)``;
-        - a shared variable: its value, stored as its manifold says, or complex where it is a complex
-          variable; without either, as an array
-    field
-        "complex" or "real", for arrays and variables that do not tell
-
-    Returns
-    -------
-    float, or an array with one number a matrix when W has batch axes
-
-    Raises
-    ------
-    TypeError
-        when W is none of these
-    ValueError
-        for fewer than two axes, and for a real array, or a variable without a manifold, of three axes
-        or more without ``field``: two real matrices and one stacked complex matrix look the same
+    W, its field, the result and what is raised are those of `unitarygraph.unitarity`, of arrays and
+    shared variables; other arguments raise TypeError.
     """
     deviation = gram_deviation(_matrices(W, field))
     return float(deviation) if deviation.ndim == 0 else deviation

@@ -176,10 +176,10 @@ def described(plan: Plan) -> str:
     return " ".join(said)
 
 
-#: a curve is averaged over neighbouring rows to at most so many points
+#: a curve is averaged over neighboring rows to at most so many points
 POINTS = 80
 LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
-COLOURS = colormaps["tab10"].colors[:7] + colormaps["tab10"].colors[8:]  # type: ignore[attr-defined]
+COLORS = colormaps["tab10"].colors[:7] + colormaps["tab10"].colors[8:]  # type: ignore[attr-defined]
 
 Curve = dict[int, float]
 
@@ -187,7 +187,7 @@ Curve = dict[int, float]
 def draw_comparison(plan: Plan, table: list[dict[str, Any]]) -> None:
     """Draw ``compare.png``: training loss and, where the task has one, accuracy, by step.
 
-    A line is the mean over seeds of the mean of neighbouring rows, its band their smallest and
+    A line is the mean over seeds of the mean of neighboring rows, its band their smallest and
     largest; the legend is in the table's order.
     """
     runs: dict[str, list[list[Row]]] = {}
@@ -204,7 +204,7 @@ def draw_comparison(plan: Plan, table: list[dict[str, Any]]) -> None:
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     # a model looks the same in every comparison of the same models
     looks = {
-        model: {"color": COLOURS[k % len(COLOURS)], "linestyle": LINES[k // len(COLOURS) % 4]}
+        model: {"color": COLORS[k % len(COLORS)], "linestyle": LINES[k // len(COLORS) % 4]}
         for k, model in enumerate(sorted(runs))
     }
     for axis, name in zip(axes, panels, strict=True):

@@ -37,7 +37,7 @@ class ComplexBatchNorm(Module):
 
     A call ``norm(x, training=True, earlier=None)`` returns y and the updates of the running statistics,
     as `BatchNorm` does. In training :math:`\mu` and V are the batch's own, and the running ones move
-    towards them (V times N/(N - 1)). With ``training=False`` the running values stand in the formula and
+    toward them (V times N/(N - 1)). With ``training=False`` the running values stand in the formula and
     there are no updates.
 
     Parameters

@@ -1,7 +1,7 @@
 r"""Hyperbolic tangent and logistic function for the gates of recurrent cells.
 
 Values and gradients are those of PyTensor's, but each tanh is a loop of its own: fused with its
-neighbours, several of them make a loop body that LLVM calls entry by entry, where alone one is
+neighbors, several of them make a loop body that LLVM calls entry by entry, where alone one is
 computed for as many entries at once as the machine has lanes (`unitarygraph.link.numba.tanh`).
 """
 

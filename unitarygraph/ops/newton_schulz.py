@@ -1,4 +1,4 @@
-"""One Newton-Schulz step towards the polar factor, as an Op.
+"""One Newton-Schulz step toward the polar factor, as an Op.
 
 It is an Op of its own because a graph of products would be rewritten away: where X is known to be
 unitary, ``X^H X`` becomes the identity, and the rounding that the step is there to remove stays.
@@ -115,7 +115,7 @@ def newton_schulz(
 @overload
 def newton_schulz(X: ArrayLike, field: Field | None = None, on_manifold: bool = False) -> Any: ...
 def newton_schulz(X: Any, field: Any = None, on_manifold: bool = False) -> Any:
-    r"""One step :math:`X (3 I - X^H X)/2` towards the polar factor of X, of X's shape and dtype.
+    r"""One step :math:`X (3 I - X^H X)/2` toward the polar factor of X, of X's shape and dtype.
 
     ``(..., 2, m, n)``, or ``(..., m, n)`` with ``field="real"``, m >= n. A deviation
     :math:`\|X^H X - I\| = \delta` becomes about :math:`\frac34 \delta^2`: it removes what rounding

@@ -105,7 +105,7 @@ class Diagonal(Parametrization):
         """Set the parameters so that the matrix is the NumPy array W.
 
         Raises ValueError for a W that is not diagonal, naming what is beside the diagonal, and for
-        eigenvalues that are not in the open disk without its centre, or not of modulus 1.
+        eigenvalues that are not in the open disk without its center, or not of modulus 1.
         """
         who = "Diagonal.set_value"
         check = unitary_matrix if self.unitary else square_matrix

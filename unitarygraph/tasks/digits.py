@@ -49,7 +49,7 @@ def scans() -> tuple[Arrays, Arrays]:
 class Digits(Task):
     """Name the digit after reading its 8 x 8 scan pixel by pixel.
 
-    x (64, B, 1): grey values in [0, 1], row by row or, with ``permuted=True``, in one fixed random
+    x (64, B, 1): gray values in [0, 1], row by row or, with ``permuted=True``, in one fixed random
     order. y (B,): the digit, judged at the last step by cross-entropy; the baseline ln 10 is that
     of the uniform guess. 1437 scans train and 360 test, always the same ones; training visits
     each scan once an epoch in a new order, evaluation each test scan once.

@@ -127,7 +127,7 @@ class Program:
         return None
 
     def _compile_step(self) -> None:
-        """Compile the step once; only its updates tell which optimiser state there is."""
+        """Compile the step once; only its updates tell which optimizer state there is."""
         if self._step is not None:
             return
         training = self.settings.training

@@ -211,7 +211,7 @@ FORMAT = "unitarygraph checkpoint 1"
 class Checkpoint:
     """The state of a run between two steps: what is needed to go on bit for bit.
 
-    `values` holds all shared variables by name (parameters, optimiser state, random
+    `values` holds all shared variables by name (parameters, optimizer state, random
     generators of the graph), `stream` the state of the training data, `step` the steps made and
     `seconds` the time spent on them.
     """

@@ -88,7 +88,7 @@ def stiefel_muon(
     On `Unitary` the step is tangent, :math:`X\,\mathrm{orth}(\Omega)`, and every retraction serves. On
     `Stiefel` orth leaves the tangent space, so that only "polar" and "qr", which orthonormalize the
     sum of X and the step, are accepted. Every step has about the length :math:`\eta` in the spectral
-    norm, however small the gradient: let the rate fall towards the end.
+    norm, however small the gradient: let the rate fall toward the end.
 
     Other arguments, result and errors as `muon` and `sgd`; ValueError for parameters elsewhere than
     on `Unitary` and `Stiefel` (merge two rules with ``|``). Source: "Manifold constrained steepest

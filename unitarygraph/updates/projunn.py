@@ -50,7 +50,7 @@ def projunn(
     loss_or_grads, params, learning_rate : as in `sgd`; published for U: a 32nd of the others' rate
     kind : "D" (nearest point) or "T" (tangent)
     rank : int k, 1 <= k <= n
-    sampler : "lsi", one randomised power step: b spans the rows of :math:`R^H G`, R an n x k test
+    sampler : "lsi", one randomized power step: b spans the rows of :math:`R^H G`, R an n x k test
         matrix, :math:`a = G b`. "columns": a spans k columns of G taken with probabilities
         proportional to their squared norms, :math:`b = G^H a`
     rms : first divide the Euclidean gradient, entry by entry, by the root of a running mean of

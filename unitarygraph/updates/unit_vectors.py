@@ -38,7 +38,7 @@ def sgd_g(
         ``Oblique(field="real")``, as `nn.Conv2D` does; reshape them where the model convolves
     learning_rate, momentum : float or symbolic scalar
     omega : strength of the regularization :math:`\frac{\omega}{2} \|Y Y^H - I\|_F^2`, which draws the
-        rows of a matrix towards orthogonality; zero on a `Sphere`
+        rows of a matrix toward orthogonality; zero on a `Sphere`
     grad_clip : the largest length :math:`\nu` of a row of h, or None
 
     Returns

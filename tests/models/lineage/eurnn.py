@@ -7,7 +7,7 @@ CASES = [{"capacity": 3}, {"style": "fft"}, {"capacity": 8, "field": "real"}]
 
 
 def pairs_of(n, layer, style):
-    """Neighbours from 0 and from 1 in turn, or all at the distance n / 2^(layer + 1)."""
+    """Neighbors from 0 and from 1 in turn, or all at the distance n / 2^(layer + 1)."""
     if style == "tunable":
         return [(i, i + 1) for i in range(layer % 2, n - 1, 2)]
     distance = n >> (layer + 1)

@@ -7,7 +7,7 @@ CASES = [{}, {"style": "fft"}]
 
 
 def pairs_of(n, layers, style):
-    """Pairs that each layer turns: neighbours from 0 and from 1 in turn, or at distances n/2, ..., 1."""
+    """Pairs that each layer turns: neighbors from 0 and from 1 in turn, or at distances n/2, ..., 1."""
     if style == "tunable":
         return [[(i, i + 1) for i in range(k % 2, n - 1, 2)] for k in range(layers)]
     distances = [n >> k for k in range(1, layers + 1)]

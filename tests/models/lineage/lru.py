@@ -14,7 +14,7 @@ def outputs(model, p, x, mask):
     x = x @ p["encoder/weight"] + p["encoder/bias"]
     for k in range(model.options["layers"]):
         q = {name.removeprefix(f"layer{k}/"): v for name, v in p.items() if f"layer{k}/" in name}
-        u = normalised(q, x)
+        u = normalized(q, x)
         y = q["D"] * u + unit(q, u, mask)
         if model.options["bidirectional"]:
             back = {n.removeprefix("backward/"): v for n, v in q.items() if "backward/" in n}
@@ -25,13 +25,13 @@ def outputs(model, p, x, mask):
     return x @ p["decoder/weight"] + p["decoder/bias"]
 
 
-def normalised(q, x):
+def normalized(q, x):
     if "norm/mean" in q:
-        centred, variance = x - q["norm/mean"], q["norm/variance"]
+        centered, variance = x - q["norm/mean"], q["norm/variance"]
     else:
-        centred = x - x.mean(axis=-1, keepdims=True)
+        centered = x - x.mean(axis=-1, keepdims=True)
         variance = x.var(axis=-1, keepdims=True)
-    return q["norm/gain"] * centred / np.sqrt(variance + 1e-5) + q["norm/bias"]
+    return q["norm/gain"] * centered / np.sqrt(variance + 1e-5) + q["norm/bias"]
 
 
 def unit(q, u, mask):

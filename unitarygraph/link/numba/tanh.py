@@ -1,4 +1,4 @@
-"""Numba implementation of `GateTanh`: in float32 a quotient of polynomials, which vectorises."""
+"""Numba implementation of `GateTanh`: in float32 a quotient of polynomials, which vectorizes."""
 
 import numpy as np
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key

@@ -43,7 +43,7 @@ def local_drive_bar_over_states_bar(fgraph, node):
     return new
 
 
-# After specialisation, when no further derivative of the graph is taken; in place as late as
+# After specialization, when no further derivative of the graph is taken; in place as late as
 # PyTensor's own Ops.
 optdb.register(
     "unitarygraph_forget_drive", in2out(local_forget_drive), "fast_run", "unitarygraph", position=60
