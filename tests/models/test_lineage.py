@@ -172,7 +172,7 @@ def test_training_by_its_own_rules_keeps_what_is_unitary(name, options, rng):
     values = data(rng, "float32")[0][:TRAINING_STEPS]
     before = stored(model)
     losses = []
-    for _ in range(30):
+    for _ in range(15):
         losses.append(float(step(values)))
         if post is not None:
             post()

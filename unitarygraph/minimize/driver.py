@@ -33,7 +33,7 @@ def minimize(
     callback: Callable[[OptimizeResult], Any] | None = None,
     mode: Any = None,
 ) -> OptimizeResult:
-    r"""Minimise a loss over parameters of manifolds and of flat space, and set them to the solution.
+    r"""Minimize a loss over parameters of manifolds and of flat space, and set them to the solution.
 
     The loss, its Riemannian gradient, the product with its Riemannian Hessian ("trust_regions" only),
     retraction and transport are compiled once; the iterations run in Python. For full batches: the
