@@ -12,6 +12,7 @@ from scipy.special import log_softmax
 
 from unitarygraph import tasks
 from unitarygraph.tasks import digits as digits_module
+from unitarygraph.tasks.likelihood import hits
 from unitarygraph.tasks.streams import EVALUATION_SEQUENCES, EpochStream
 
 CASES = {
@@ -270,3 +271,20 @@ def test_losses_keep_float32(task):
     outputs = pt.tensor("o", dtype="float32", shape=(None, 5, task.output_size))
     assert task.loss(outputs, *inputs[1:]).dtype == "float32"
     assert all(m.dtype == "float32" for m in task.metrics(outputs, *inputs[1:]).values())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_hits_are_those_of_the_first_largest_score(dtype, rng):
+    """As by NumPy's argmax, at ties and infinities too; a score that is NaN never hits."""
+    scores = pt.tensor(dtype=dtype, shape=(5, 40, 7))
+    labels = pt.tensor(dtype="int64", shape=(5, 40))
+    values = rng.integers(-2, 3, (5, 40, 7)).astype(dtype)
+    values[1] = 0
+    values[2, :, 3], values[3] = np.inf, -np.inf
+    given = rng.integers(0, 7, (5, 40))
+    f = pytensor.function([scores, labels], hits(scores, labels), mode="FAST_COMPILE")
+    found = f(values, given)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, np.argmax(values, axis=-1) == given)
+    values[4] = np.nan
+    assert not f(values, given)[4].any()

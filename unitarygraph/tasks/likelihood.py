@@ -15,11 +15,24 @@ def negative_log_likelihood(scores: TensorVariable, labels: TensorVariable) -> T
     ``(..., C), integer (...) -> (...)``, dtype of the scores. C must be known when the graph is
     built.
     """
-    classes = np.arange(scores.type.shape[-1], dtype=labels.dtype)
-    one_hot = pt.eq(labels[..., None], classes).astype(scores.dtype)
-    return -pt.sum(one_hot * log_softmax(scores), axis=-1)
+    _, own = _classes(scores, labels)
+    return -pt.sum(own.astype(scores.dtype) * log_softmax(scores), axis=-1)
 
 
 def hits(scores: TensorVariable, labels: TensorVariable) -> TensorVariable:
-    """Return 1 where the highest score is that of the label and 0 elsewhere, as floats."""
-    return pt.eq(pt.argmax(scores, axis=-1), labels).astype(scores.dtype)
+    """Return 1 where the first of the highest scores is that of the label and 0 elsewhere, as floats.
+
+    ``(..., C), integer (...) -> (...)``, dtype of the scores; 0 where the label's score is NaN. By
+    comparisons: PyTensor's argmax takes numba longer to compile than all the rest of an evaluation.
+    """
+    classes, own = _classes(scores, labels)
+    score = pt.sum(pt.switch(own, scores, pt.zeros_like(scores)), axis=-1, keepdims=True)
+    later = pt.ge(classes, labels[..., None])
+    beaten = pt.lt(scores, score) | (pt.eq(scores, score) & later)
+    return pt.all(beaten, axis=-1).astype(scores.dtype)
+
+
+def _classes(scores, labels):
+    """Numbers of the classes, and which of the scores are those of the labels."""
+    classes = np.arange(scores.type.shape[-1], dtype=labels.dtype)
+    return classes, pt.eq(labels[..., None], classes)

@@ -258,8 +258,11 @@ def draw_curves(path: Path, rows: list[Row], title: str, baseline: float | None 
     """
     panels = [("loss", "log"), ("accuracy", "linear"), ("unitarity", "log")]
     panels = [(name, scale) for name, scale in panels if _points(rows, name)[0]]
-    figure = Figure(figsize=(8, 1 + 2.4 * max(len(panels), 1)), layout="constrained")
+    height = 1 + 2.4 * max(len(panels), 1)
+    figure = Figure(figsize=(8, height))
     FigureCanvasAgg(figure)
+    # Margins in inches: a layout engine would draw everything three times to find them.
+    figure.subplots_adjust(0.17, 0.5 / height, 0.98, 1 - 0.45 / height, hspace=0.1)
     figure.suptitle(title)
     axes = figure.subplots(max(len(panels), 1), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (name, scale) in zip(axes, panels, strict=False):
@@ -274,7 +277,6 @@ def draw_curves(path: Path, rows: list[Row], title: str, baseline: float | None 
         if len(axis.get_legend_handles_labels()[0]) > 1:
             axis.legend(frameon=False)
     axes[-1].set_xlabel("step")
-    figure.align_ylabels(axes)
     figure.savefig(path, dpi=120)
 
 
@@ -287,6 +289,7 @@ def _panel(axis: Axes, rows: list[Row], name: str, scale: str) -> None:
     if scale == "log" and any(value > 0 for value in _points(rows, name)[1]):
         axis.set_yscale("log", nonpositive="mask")
     axis.set_ylabel(label)
+    axis.yaxis.set_label_coords(-0.165, 0.5)
     axis.grid(alpha=0.25)
 
 
