@@ -318,7 +318,9 @@ def test_other_backends_take_the_same_steps(mode):
 
     def trained(chosen):
         p, q = (parameter(stored(manifold, 5, 0), manifold, name) for name in "pq")
-        rule = projunn([g], [p], RATE) | projunn([g], [q], RATE, "T", sampler="columns", rms=True)
+        rule = projunn([g], [p], RATE) | projunn(
+            [g], [q], RATE, kind="T", sampler="columns", rms=True
+        )
         f = pytensor.function([], [], updates=rule, mode=chosen)
         f()
         f()
