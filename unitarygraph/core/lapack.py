@@ -20,11 +20,15 @@ from unitarygraph.core.blas import (
 
 
 class LU:
-    """LU factors of a row-major matrix, for several right-hand sides; singular ones solve to NaN."""
+    """LU factors of a row-major matrix, for several right-hand sides; singular ones solve to NaN.
 
-    def __init__(self, a):
+    With ``overwrite`` A is destroyed.
+    """
+
+    def __init__(self, a, overwrite=False):
         # Row-major A is A^T to LAPACK, which solves with the transpose of its factors.
-        self._lu, self._pivots, info = lapack_function("getrf", a.dtype.name)(a.T)
+        getrf = lapack_function("getrf", a.dtype.name)
+        self._lu, self._pivots, info = getrf(a.T, overwrite_a=overwrite)
         self._singular = info > 0
 
     def solve(self, b):
@@ -33,6 +37,17 @@ class LU:
             return not_a_number(b)
         solve = lapack_function("getrs", b.dtype.name)
         return solve(self._lu, self._pivots, b, trans=1)[0] if b.size else b
+
+
+def inverse(a):
+    """A^{-1}, row-major, NaN where A is singular; A, row-major, is destroyed."""
+    if not a.size:
+        return a
+    # The inverse of A^T is that of A, transposed.
+    lu, pivots, info = lapack_function("getrf", a.dtype.name)(a.T, overwrite_a=True)
+    if info > 0:
+        return not_a_number(a)
+    return lapack_function("getri", a.dtype.name)(lu, pivots, overwrite_lu=True)[0].T
 
 
 def triangular_solve(a, b, lower):

@@ -5,8 +5,10 @@ from typing import Any, Literal, overload
 import numpy as np
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.core.array import solution
-from unitarygraph.core.lapack import LU
+from unitarygraph.core.array import hconj, solution
+from unitarygraph.core.blas import hconj_product, product, product_hconj
+from unitarygraph.core.fused import FusedOp
+from unitarygraph.core.lapack import LU, inverse
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
@@ -27,7 +29,7 @@ class ShiftedSolve(MatrixOp):
     signature = "F(n,n),F(n,k)->F(n,k)"
 
     def matrix(self, a, b):
-        return LU(np.eye(len(a), dtype=a.dtype) - a * a.real.dtype.type(0.5)).solve(b)
+        return LU(shifted(a), overwrite=True).solve(b)
 
     def array(self, xp, a, b):
         return solution(xp, xp.eye_like(a) - a * 0.5, b)
@@ -49,34 +51,78 @@ class ShiftedSolve(MatrixOp):
 
 
 class Cayley(MatrixOp):
-    r""":math:`W = (I - A/2)^{-1} (I + A/2)`.
+    r""":math:`W = 2 V - I`, and :math:`V = (I - A/2)^{-1}`, which the derivatives read.
 
-    Adjoint: :math:`\bar A = \frac12 \bar B (I + W)^H` with :math:`\bar B = (I - A/2)^{-H} \bar W`.
+    W and :math:`(I - A/2)^{-1} (I + A/2)` are one. Derivative :math:`dW = V dA V`.
     """
 
     title = "cayley"
     small = Small("cayley", largest=32)
     arguments = ("A",)
-    signature = "F(n,n)->F(n,n)"
+    results = ("W", "V")
+    internal = ("V",)
+    signature = "F(n,n)->F(n,n),F(n,n)"
 
     def matrix(self, a):
-        identity = np.eye(len(a), dtype=a.dtype)
-        a = a * a.real.dtype.type(0.5)
-        return LU(identity - a).solve(identity + a)
+        v = inverse(shifted(a))
+        return shifted(v, 2, -1), v
 
     def array(self, xp, a):
-        identity, a = xp.eye_like(a), a * 0.5
-        return solution(xp, identity - a, identity + a)
+        identity = xp.eye_like(a)
+        v = solution(xp, identity - a * 0.5, identity + xp.zeros_like(a))
+        return v * 2 - identity, v
 
     def pullback(self, inputs, outputs, cotangents):
-        matrices = algebra(self.field)
-        b_bar = ShiftedSolve(self.field)(matrices.hconj(inputs[0]), cotangents[0])
-        return [half(b_bar + matrices.matmul(b_bar, matrices.hconj(outputs[0])))]
+        return [CayleyDerivative(self.field, adjoint=True)(*inputs, outputs[1], cotangents[0])]
 
     def pushforward(self, inputs, outputs, tangents):
-        (da,) = tangents
-        right = da + algebra(self.field).matmul(da, outputs[0])
-        return [half(ShiftedSolve(self.field)(inputs[0], right))]
+        return [
+            CayleyDerivative(self.field)(*inputs, outputs[1], tangents[0]),
+            sum_or_disconnected([]),
+        ]
+
+
+class CayleyDerivative(FusedOp):
+    """V E V, or V^H E V^H with ``adjoint``, for the V of `Cayley`: (A, V, E) -> derivative along E.
+
+    A itself is an input for the sake of further derivatives.
+    """
+
+    __props__ = ("field", "adjoint")
+    title = "cayley"
+    small = Small("cayley", largest=32)
+    arguments = ("A", "V", "E")
+    unread = ("A",)
+    internal = ("V",)
+    signature = "F(n,n),F(n,n),F(n,n)->F(n,n)"
+
+    def __init__(self, field="complex", adjoint=False):
+        self.adjoint = adjoint
+        super().__init__(field)
+
+    def matrix(self, a, v, e):
+        if self.adjoint:
+            return product_hconj(hconj_product(v, e), v)
+        return product(product(v, e), v)
+
+    def array(self, xp, a, v, e):
+        v = hconj(xp, v) if self.adjoint else v
+        return v @ e @ v
+
+    def reference(self, a, v, e):
+        solve, transpose = ShiftedSolve(self.field), algebra(self.field).hconj
+        ah = transpose(a)
+        if self.adjoint:
+            a, ah = ah, a
+        return [transpose(solve(ah, transpose(solve(a, e))))]
+
+
+def shifted(a, factor=-0.5, shift=1):
+    """A factor times A, and a shift of the diagonal; row-major."""
+    m = np.multiply(a, a.real.dtype.type(factor), order="C")
+    diagonal = m.reshape(-1)[:: len(a) + 1]
+    diagonal += shift
+    return m
 
 
 def half(x):
@@ -102,4 +148,5 @@ def cayley(A: Any, field: Any = None) -> Any:
     ``cayley(-2 * A)``. Source: Helfrich, Willmott and Ye (2018); Wen and Yin (2013).
     """
     field, (A,) = operands("cayley", field, A=A)
-    return result(field, Cayley(field)(A))
+    W, _ = Cayley(field)(A)
+    return result(field, W)

@@ -3,41 +3,41 @@
 from numba import njit
 
 from unitarygraph.kernels.small.driver import LaneFunction
-from unitarygraph.kernels.small.lane_numbers import at, conj, put
-from unitarygraph.kernels.small.linear import solve_in_place
-from unitarygraph.kernels.small.products import OPTIONS, multiply_hconj
+from unitarygraph.kernels.small.lane_numbers import at, put
+from unitarygraph.kernels.small.linear import invert_in_place, solve_in_place
+from unitarygraph.kernels.small.products import OPTIONS, hconj_multiply, multiply, multiply_hconj
 
-WORK = "F(n,n),F(1,n),R(n)"
-
-
-@njit(**OPTIONS)
-def cayley(a, w, m, inverse, power):
-    """w = (I - a/2)^{-1} (I + a/2)."""
-    n = a.shape[-2]
-    for i in range(n):
-        for j in range(n):
-            x = at(a, i, j) * 0.5
-            put(m, i, j, -x)
-            put(w, i, j, x)
-        x = at(a, i, i) * 0.5
-        put(m, i, i, 1.0 - x)
-        put(w, i, i, 1.0 + x)
-    solve_in_place(m, w, inverse, power)
+# Of `solve_in_place`, after the matrix.
+SOLVE_WORK = "F(n,n),F(1,n),R(n)"
 
 
 @njit(**OPTIONS)
-def cayley_pullback(a, w, w_bar, a_bar, m, inverse, power, b_bar, factor):
-    """a_bar = b_bar (I + w)^H / 2, b_bar = (I - a/2)^{-H} w_bar."""
+def cayley(a, w, v, rows):
+    """v = (I - a/2)^{-1}, w = 2 v - I."""
     n = a.shape[-2]
     for i in range(n):
         for j in range(n):
-            put(m, i, j, conj(at(a, j, i)) * -0.5)
-            put(b_bar, i, j, at(w_bar, i, j))
-            put(factor, i, j, at(w, i, j) * 0.5)
-        put(m, i, i, at(m, i, i) + 1.0)
-        put(factor, i, i, at(factor, i, i) + 0.5)
-    solve_in_place(m, b_bar, inverse, power)
-    multiply_hconj(b_bar, factor, a_bar)
+            put(v, i, j, at(a, i, j) * -0.5)
+        put(v, i, i, at(v, i, i) + 1.0)
+    invert_in_place(v, rows)
+    for i in range(n):
+        for j in range(n):
+            put(w, i, j, at(v, i, j) * 2.0)
+        put(w, i, i, at(w, i, i) - 1.0)
+
+
+@njit(**OPTIONS)
+def derivative(v, e, d, work):
+    """d = v e v."""
+    multiply(v, e, work)
+    multiply(work, v, d)
+
+
+@njit(**OPTIONS)
+def adjoint_derivative(v, e, d, work):
+    """d = v^H e v^H."""
+    hconj_multiply(v, e, work)
+    multiply_hconj(work, v, d)
 
 
 @njit(**OPTIONS)
@@ -55,9 +55,10 @@ def shifted_solve(a, b, x, m, inverse, power):
 
 def lane_function(op):
     """That of an Op of `unitarygraph.ops.cayley`."""
-    functions = {
-        "Cayley": LaneFunction(cayley, WORK),
-        "CayleyPullback": LaneFunction(cayley_pullback, f"{WORK},F(n,n),F(n,n)"),
-        "ShiftedSolve": LaneFunction(shifted_solve, WORK),
-    }
-    return functions[type(op).__name__]
+    match type(op).__name__:
+        case "Cayley":
+            return LaneFunction(cayley, "R(n)")
+        case "CayleyDerivative":
+            return LaneFunction(adjoint_derivative if op.adjoint else derivative, "F(n,n)")
+        case "ShiftedSolve":
+            return LaneFunction(shifted_solve, SOLVE_WORK)

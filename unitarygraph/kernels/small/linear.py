@@ -25,6 +25,26 @@ from unitarygraph.kernels.small.products import OPTIONS
 
 
 @njit(**OPTIONS)
+def find_pivot(a, k, least):
+    """The row of the largest entry of column k from row k on, and the power of two of its size."""
+    top, row = size1(at(a, k, k)), real(zero_of(a)) + k
+    for i in range(k + 1, a.shape[-3]):
+        size = size1(at(a, i, k))
+        row = choose(size > top, i, row)
+        top = larger(size, top)
+    return row, power_of_two_below(larger(top, least))
+
+
+@njit(**OPTIONS)
+def exchange_columns(a, k, j, mask):
+    """Columns k and j change places where the mask is true."""
+    for i in range(a.shape[-3]):
+        x, y = at(a, i, k), at(a, i, j)
+        put(a, i, k, choose(mask, y, x))
+        put(a, i, j, choose(mask, x, y))
+
+
+@njit(**OPTIONS)
 def exchange_rows(a, k, i, mask, first):
     """Rows k and i change places where the mask is true, from column ``first`` on."""
     for j in range(first, a.shape[-2]):
@@ -54,18 +74,13 @@ def eliminate(a, b, inverse, power):
     n = a.shape[-2]
     least = least_normal(a)
     for k in range(n):
-        top, row = size1(at(a, k, k)), real(zero_of(a)) + k
-        for i in range(k + 1, n):
-            size = size1(at(a, i, k))
-            row = choose(size > top, i, row)
-            top = larger(size, top)
+        row, scale = find_pivot(a, k, least)
         if any_lane(row > k):
             for i in range(k + 1, n):
                 here = (row >= i) & (row <= i)
                 if any_lane(here):
                     exchange_rows(a, k, i, here, k)
                     exchange_rows(b, k, i, here, 0)
-        scale = power_of_two_below(larger(top, least))
         pivot = at(a, k, k) / scale
         pivot = conj(pivot) / square(pivot)
         put(inverse, 0, k, pivot)
@@ -96,3 +111,38 @@ def solve_in_place(a, b, inverse, power):
     """
     eliminate(a, b, inverse, power)
     substitute(a, b, inverse, power)
+
+
+@njit(**OPTIONS)
+def invert_in_place(a, rows):
+    """A becomes its inverse, NaN where A is singular, by Gauss and Jordan's elimination.
+
+    ``rows`` (n,) is work. Sums of the parts of A's entries must not overflow.
+    """
+    n = a.shape[-2]
+    one, least = zero_of(a) + 1.0, least_normal(a)
+    for k in range(n):
+        row, scale = find_pivot(a, k, least)
+        put_entry(rows, k, row)
+        if any_lane(row > k):
+            for i in range(k + 1, n):
+                here = (row >= i) & (row <= i)
+                if any_lane(here):
+                    exchange_rows(a, k, i, here, 0)
+        pivot = at(a, k, k) / scale
+        pivot = conj(pivot) / square(pivot)
+        put(a, k, k, one)
+        for j in range(n):
+            put(a, k, j, at(a, k, j) / scale * pivot)
+        for i in range(n):
+            if i != k:
+                factor = at(a, i, k)
+                put(a, i, k, zero_of(a))
+                subtract_row(a, k, i, factor, 0)
+    for k in range(n - 1, -1, -1):
+        row = entry(rows, k)
+        if any_lane(row > k):
+            for j in range(k + 1, n):
+                here = (row >= j) & (row <= j)
+                if any_lane(here):
+                    exchange_columns(a, k, j, here)
