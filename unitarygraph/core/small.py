@@ -6,12 +6,10 @@ call with matrices it is for, numba with it, so that graphs of large matrices kn
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from math import prod
 from typing import Any
-
-import numpy as np
 
 # What a kernel returns: LARGE leaves its matrices to `MatrixOp.compute`, for their size or their values.
 FAILED, DONE, REFUSED, LARGE = range(4)
@@ -26,14 +24,6 @@ class Small:
 
     module: str
     largest: int
-
-
-def lengths_of(op, inputs):
-    """Lengths of the signature's letters in order of appearance."""
-    length = {}
-    for slot, x in zip(op.slots[0], inputs, strict=True):
-        length.update(zip(slot.letters, x.shape[x.ndim - len(slot.letters) :], strict=True))
-    return tuple(length.values())
 
 
 def suits(op, lengths):
@@ -51,17 +41,20 @@ def kernel_of(op, dtype) -> Any:
     return import_module("unitarygraph.kernels.small.driver").Kernel(op, dtype)
 
 
+@lru_cache(1024)
+def batch_of(op, shapes):
+    """Number of matrices and lengths of the letters where these are for the Op's kernel, else None."""
+    length = {}
+    for slot, shape in zip(op.slots[0], shapes, strict=True):
+        length.update(zip(slot.letters, shape[len(shape) - len(slot.letters) :], strict=True))
+    count = prod(shapes[0][: len(shapes[0]) - op.slots[0][0].ndim])
+    lengths = tuple(length.values())
+    return (count, lengths) if count and suits(op, lengths) else None
+
+
 def fill_small(op, inputs, outputs):
     """Fill the outputs by the Op's kernel; False where it has none or leaves the matrices to others."""
-    if op.small is None or not suits(op, lengths := lengths_of(op, inputs)):
+    if op.small is None:
         return False
-    first = op.slots[0][0].ndim
-    count = prod(inputs[0].shape[: inputs[0].ndim - first])
-    if not count:
-        return False
-    read = [
-        np.ascontiguousarray(x)
-        for name, x in zip(op.arguments, inputs, strict=True)
-        if name not in op.unread
-    ]
-    return kernel_of(op, inputs[0].dtype)([*read, *outputs], count, lengths)
+    batch = batch_of(op, tuple([x.shape for x in inputs]))
+    return batch is not None and kernel_of(op, inputs[0].dtype)(inputs, outputs, *batch)

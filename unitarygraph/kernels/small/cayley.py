@@ -7,7 +7,9 @@ from unitarygraph.kernels.small.lane_numbers import at, put
 from unitarygraph.kernels.small.linear import invert_in_place, solve_in_place
 from unitarygraph.kernels.small.products import OPTIONS, hconj_multiply, multiply, multiply_hconj
 
-# Of `solve_in_place`, after the matrix.
+# One or two larger matrices leave more lanes idle than LAPACK's overhead takes.
+SUITS = "n <= 22 or count > 2"
+# Of `solve_in_place`, and the matrix before it.
 SOLVE_WORK = "F(n,n),F(1,n),R(n)"
 
 
@@ -57,8 +59,9 @@ def lane_function(op):
     """That of an Op of `unitarygraph.ops.cayley`."""
     match type(op).__name__:
         case "Cayley":
-            return LaneFunction(cayley, "R(n)")
+            return LaneFunction(cayley, "R(n)", suits=SUITS)
         case "CayleyDerivative":
-            return LaneFunction(adjoint_derivative if op.adjoint else derivative, "F(n,n)")
+            function = adjoint_derivative if op.adjoint else derivative
+            return LaneFunction(function, "F(n,n)", suits=SUITS)
         case "ShiftedSolve":
-            return LaneFunction(shifted_solve, SOLVE_WORK)
+            return LaneFunction(shifted_solve, SOLVE_WORK, suits=SUITS)

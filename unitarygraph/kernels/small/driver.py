@@ -63,12 +63,11 @@ class Kernel:
         self._compiled = cfunc("int32(intp)", cache=True, error_model="numpy")(kernel)
         self.address = self._compiled.address
         self._call = _C_FUNCTION(self.address)
+        self._read = [i for i, name in enumerate(op.arguments) if name not in op.unread]
 
-    def __call__(self, arrays, count, lengths):
-        """Fill the outputs; False where the kernel leaves that to others.
-
-        ``arrays`` are the inputs that the Op reads, followed by the outputs, C-contiguous.
-        """
+    def __call__(self, inputs, outputs, count, lengths):
+        """Fill the outputs, C-contiguous; False where the kernel leaves that to others."""
+        arrays = [*[np.ascontiguousarray(inputs[i]) for i in self._read], *outputs]
         addresses = [a.ctypes.data for a in arrays]
         work = count * max(lengths, default=1) ** 3
         blocks = row_blocks(count, work) if work >= 2 * LEAST_WORK else ()
@@ -143,20 +142,22 @@ def source_of(op, lane_function):
         sign = "+=" if i else "="
         where = f"table[{i}] + first * size_{name} * item"
         emit(3, f"spoiled {sign} load({where}, size_{name}, last, flat_{name})")
-    emit(3, "bad = not_zero(spoiled)")
-    emit(3, "some_bad = any_lane(bad)")
-    emit(3, "if some_bad:")
-    for name, _ in inputs:
-        emit(4, f"overwrite(flat_{name}, bad, 0.0)")
+    if not op.entrywise:
+        emit(3, "bad = not_zero(spoiled)")
+        emit(3, "some_bad = any_lane(bad)")
+        emit(3, "if some_bad:")
+        for name, _ in inputs:
+            emit(4, f"overwrite(flat_{name}, bad, 0.0)")
     call = f"function({', '.join(name for name, _ in arrays)})"
     if lane_function.checked:
         emit(3, f"if not {call}:")
         emit(4, f"return {LARGE}")
     else:
         emit(3, call)
-    emit(3, "if some_bad:")
-    for name, _ in outputs:
-        emit(4, f"overwrite(flat_{name}, bad, np.nan)")
+    if not op.entrywise:
+        emit(3, "if some_bad:")
+        for name, _ in outputs:
+            emit(4, f"overwrite(flat_{name}, bad, np.nan)")
     for i, (name, _) in enumerate(outputs, start=len(inputs)):
         where = f"table[{i}] + first * size_{name} * item"
         emit(3, f"store({where}, size_{name}, last, flat_{name})")

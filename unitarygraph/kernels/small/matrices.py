@@ -64,12 +64,12 @@ def hconj(a, c):
 
 
 @njit(**OPTIONS)
-def largest_entry(a):
-    """The largest |Re a| + |Im a|."""
+def largest_entry(a, factor=1.0):
+    """The largest |Re a| + |Im a|, times a factor, against overflow."""
     top = real(zero_of(a))
     for i in range(a.shape[-3]):
         for j in range(a.shape[-2]):
-            top = larger(size1(at(a, i, j)), top)
+            top = larger(size1(at(a, i, j) * factor), top)
     return top
 
 

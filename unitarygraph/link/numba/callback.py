@@ -6,6 +6,8 @@ symbol's name is kept there, and the symbol is entered anew in every process.
 
 import ctypes
 from collections.abc import Callable
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -94,6 +96,10 @@ def cell(name):
 
 def array_at(address, shape, dtype):
     """The C-contiguous array at an address."""
-    count = int(np.prod(shape))
-    memory = (ctypes.c_char * (count * dtype.itemsize)).from_address(address)
-    return np.frombuffer(memory, dtype, count).reshape(shape)
+    return np.ndarray(shape, dtype, bytes_type(prod(shape) * dtype.itemsize).from_address(address))
+
+
+@lru_cache(1024)
+def bytes_type(count):
+    """The type of so many bytes; ctypes makes it anew whenever it is asked."""
+    return ctypes.c_char * count
