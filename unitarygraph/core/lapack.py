@@ -39,17 +39,6 @@ class LU:
         return solve(self._lu, self._pivots, b, trans=1)[0] if b.size else b
 
 
-def inverse(a):
-    """A^{-1}, row-major, NaN where A is singular; A, row-major, is destroyed."""
-    if not a.size:
-        return a
-    # The inverse of A^T is that of A, transposed.
-    lu, pivots, info = lapack_function("getrf", a.dtype.name)(a.T, overwrite_a=True)
-    if info > 0:
-        return not_a_number(a)
-    return lapack_function("getri", a.dtype.name)(lu, pivots, overwrite_lu=True)[0].T
-
-
 def triangular_solve(a, b, lower):
     """A^{-1} B for a row-major triangular A; NaN where A is singular."""
     if not b.size:

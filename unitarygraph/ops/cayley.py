@@ -8,7 +8,8 @@ from pytensor.tensor.variable import TensorVariable
 from unitarygraph.core.array import hconj, solution
 from unitarygraph.core.blas import hconj_product, product, product_hconj
 from unitarygraph.core.fused import FusedOp
-from unitarygraph.core.lapack import LU, inverse
+from unitarygraph.core.inverse import inverse
+from unitarygraph.core.lapack import LU
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
