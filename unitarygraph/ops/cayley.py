@@ -7,7 +7,6 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.core.array import hconj, solution
 from unitarygraph.core.blas import hconj_product, product, product_hconj
-from unitarygraph.core.fused import FusedOp
 from unitarygraph.core.inverse import inverse
 from unitarygraph.core.lapack import LU
 from unitarygraph.core.matrix_op import MatrixOp
@@ -83,7 +82,7 @@ class Cayley(MatrixOp):
         ]
 
 
-class CayleyDerivative(FusedOp):
+class CayleyDerivative(MatrixOp):
     """V E V, or V^H E V^H with ``adjoint``, for the V of `Cayley`: (A, V, E) -> derivative along E.
 
     A itself is an input for the sake of further derivatives.
@@ -110,12 +109,37 @@ class CayleyDerivative(FusedOp):
         v = hconj(xp, v) if self.adjoint else v
         return v @ e @ v
 
-    def reference(self, a, v, e):
-        solve, transpose = ShiftedSolve(self.field), algebra(self.field).hconj
-        ah = transpose(a)
-        if self.adjoint:
+    def pullback(self, inputs, outputs, cotangents):
+        a, v, _ = inputs
+        (g,) = cotangents
+        matrices = algebra(self.field)
+        hconj, matmul = matrices.hconj, matrices.matmul
+        dh = hconj(outputs[0])
+        # With the adjoint all this is said of A^H.
+        before, after = self._around(a, g, not self.adjoint)
+        a_bar = half(matmul(before, dh) + matmul(dh, after))
+        e_bar = CayleyDerivative(self.field, not self.adjoint)(a, v, g)
+        return [hconj(a_bar) if self.adjoint else a_bar, sum_or_disconnected([]), fresh(e_bar)]
+
+    def pushforward(self, inputs, outputs, tangents):
+        a, v, _ = inputs
+        da, _, de = tangents
+        matrices = algebra(self.field)
+        terms = [self(a, v, de)] if is_connected(de) else []
+        if is_connected(da):
+            da = matrices.hconj(da) if self.adjoint else da
+            before, _ = self._around(a, matrices.matmul(da, outputs[0]), self.adjoint)
+            _, after = self._around(a, matrices.matmul(outputs[0], da), self.adjoint)
+            terms.append(half(before + after))
+        return [sum_or_disconnected(terms)]
+
+    def _around(self, a, z, adjoint):
+        """V Z and Z V, or V^H Z and Z V^H, as functions of A."""
+        solve, hconj = ShiftedSolve(self.field), algebra(self.field).hconj
+        ah = hconj(a)
+        if adjoint:
             a, ah = ah, a
-        return [transpose(solve(ah, transpose(solve(a, e))))]
+        return solve(a, z), hconj(solve(ah, hconj(z)))
 
 
 def shifted(a, factor=-0.5, shift=1):

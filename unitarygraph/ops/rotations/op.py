@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.gradient import pullback, pushforward
 
-from unitarygraph.core.fused import FusedOp, pushforward_of
 from unitarygraph.core.layout import is_complex, storage
 from unitarygraph.core.matrix_op import MatrixOp
-from unitarygraph.core.tangents import in_dtype_of
+from unitarygraph.core.tangents import in_dtype_of, is_connected, on_views
 from unitarygraph.ops.rotations.array import rotations_array, rotations_grad_array
 from unitarygraph.ops.rotations.graph import rotations_grad_graph, rotations_graph
 from unitarygraph.ops.rotations.reference import rotate, rotate_back
@@ -76,7 +76,7 @@ class Rotations(RotationsOp):
         )
 
 
-class RotationsGrad(RotationsOp, FusedOp):
+class RotationsGrad(RotationsOp):
     r"""Adjoint of `Rotations` from its result y: cotangents of h, theta and, complex, phi.
 
     A layer gives :math:`y_i = c a_i + s h_j, y_j = c h_j - s a_i` with :math:`a_i = e^{i\phi} h_i`, so
@@ -107,6 +107,44 @@ class RotationsGrad(RotationsOp, FusedOp):
     def reference(self, *inputs):
         """The results as a graph."""
         return rotations_grad_graph(self.field, self.style, *inputs)
+
+    def pullback(self, inputs, outputs, cotangents):
+        """Pullback of the graph of all layers."""
+        connected = [k for k, c in enumerate(cotangents) if is_connected(c)]
+
+        def bars(*variables):
+            copies, seeds = variables[: len(inputs)], variables[len(inputs) :]
+            results = self.reference(*copies)
+            return pullback(
+                [results[k] for k in connected],
+                list(copies),
+                list(seeds),
+                disconnected_inputs="ignore",
+            )
+
+        return on_views(
+            bars, [*inputs, *(in_dtype_of(outputs[k], cotangents[k]) for k in connected)]
+        )
+
+    def pushforward(self, inputs, outputs, tangents):
+        """Pushforward of the graph of all layers."""
+        return pushforward_of(self.reference, inputs, tangents)
+
+
+def pushforward_of(graph, inputs, tangents):
+    """Tangents of the graph's results along those tangents of its inputs that are connected."""
+    moving = [k for k, t in enumerate(tangents) if is_connected(t)]
+
+    def dots(*variables):
+        copies, directions = variables[: len(inputs)], variables[len(inputs) :]
+        return pushforward(
+            graph(*copies),
+            [copies[k] for k in moving],
+            list(directions),
+            disconnected_outputs="ignore",
+        )
+
+    return on_views(dots, [*inputs, *(in_dtype_of(inputs[k], tangents[k]) for k in moving)])
 
 
 def rotations(h: M | Array, theta: Value, phi: Value | None = None, style: str = "tunable") -> M:
