@@ -230,11 +230,14 @@ def local_expm_of_skew(fgraph, node):
     a = node.inputs[0]
     if not check_assumption(fgraph, a, SKEW[op.field]):
         return None
-    # The adjoint derivative stands at A^H: on A itself it shares the eigenvectors of exp A.
-    adjoint = op.order == 1 and a.owner is not None and a.owner.op == HConj(op.field)
-    if adjoint:
-        a = a.owner.inputs[0]
+    # Derivatives at A^H stand on A itself, where they share the eigenvectors of exp A.
+    adjoint = op.adjoint
+    if op.order == 1 and a.owner is not None and a.owner.op == HConj(op.field):
+        adjoint, a = not adjoint, a.owner.inputs[0]
     u, w, vh = ExpmSkew(op.field)(a)
-    new = u if op.order == 0 else SkewFrechet(op.field, adjoint)(a, w, vh, node.inputs[1])
+    if op.order == 0:
+        new = algebra(op.field).hconj(u) if adjoint else u
+    else:
+        new = SkewFrechet(op.field, adjoint)(a, w, vh, node.inputs[1])
     copy_stack_trace(node.outputs[0], new)
     return [new]

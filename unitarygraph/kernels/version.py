@@ -20,5 +20,10 @@ def source_digest(*sources, root=_ROOT):
     return int(digest.hexdigest()[:15], 16)
 
 
-#: of the compiled loops in this folder, and the activations that they are given
-KERNEL_VERSION = source_digest("kernels", "ops/activations.py")
+#: of the compiled loops in this folder, and the activations and polynomials that they are given
+KERNEL_VERSION = source_digest(
+    "kernels",
+    "ops/activations.py",
+    "ops/expm/taylor_polynomials.py",
+    "ops/expm/taylor_scaling.py",
+)

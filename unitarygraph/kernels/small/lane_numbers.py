@@ -335,6 +335,26 @@ sqrt = _of_parts((True, sqrt))
 
 
 @intrinsic
+def plus_product(typingctx, total, x, y):
+    """``total + x * y``, each part by fused operations; ``total`` is complex if a factor is."""
+
+    def codegen(context, builder, sig, args):
+        (re, im), (xr, xi), (yr, yi) = (
+            planes(context, builder, kind, value, total.dtype)
+            for kind, value in zip(sig.args, args, strict=True)
+        )
+        re = _call(builder, "llvm.fma", xr, yr, re)
+        if xi is not None and yi is not None:
+            re = _call(builder, "llvm.fma", builder.fneg(xi), yi, re)
+        for p, q in ((xr, yi), (xi, yr)):
+            if p is not None and q is not None:
+                im = _call(builder, "llvm.fma", p, q, im)
+        return pack(context, builder, total, re, im)
+
+    return signature(total, total, x, y), codegen
+
+
+@intrinsic
 def larger(typingctx, x, y):
     """The larger of two real numbers."""
 

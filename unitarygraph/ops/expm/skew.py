@@ -20,7 +20,7 @@ from unitarygraph.core.array import between, beyond_rounding, hconj
 from unitarygraph.core.blas import hconj_product, product, product_hconj
 from unitarygraph.core.matrix_op import MatrixOp
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
-from unitarygraph.ops.expm.path import ExpmPath
+from unitarygraph.ops.expm.path import SMALL, ExpmPath
 from unitarygraph.ops.expm.skew_real import real_exponential, real_frechet, sinc
 from unitarygraph.stacked.algebra import algebra
 
@@ -32,11 +32,12 @@ class ExpmSkew(MatrixOp):
 
     V is unitary and diagonalizes A with eigenvalues i w. In the real field V is orthogonal and
     :math:`V^T A V = [[0, S], [-S^T, 0]]`, S (ceil(n/2), floor(n/2)) diagonal, w the diagonal of S for
-    each column of V (0 for the one that is left over if n is odd). Backends may fill w and V^H as
-    suits their `SkewFrechet`.
+    each column of V (0 for the one that is left over if n is odd). Where no eigenvalues were needed, w
+    and V^H are zero, and `SkewFrechet` starts from A; backends may fill them as suits theirs.
     """
 
     title = "expm"
+    small = SMALL
     arguments = ("A",)
     results = ("U", "w", "Vh")
     signature = "F(n,n)->F(n,n),R(n),F(n,n)"
@@ -76,13 +77,14 @@ class ExpmSkew(MatrixOp):
 class SkewFrechet(MatrixOp):
     """:math:`L_A(E)`, or its adjoint :math:`L_{A^H}(E)`, from A's eigenpairs (A, w, V^H, E).
 
-    A itself is an input for the sake of further derivatives, which leave the eigenvalue path.
+    A itself is an input for small matrices, whose V^H is zero, and for the sake of further
+    derivatives, which leave the eigenvalue path.
     """
 
     __props__ = ("field", "adjoint")
     title = "expm_frechet"
+    small = SMALL
     arguments = ("A", "w", "Vh", "E")
-    unread = ("A",)
     signature = "F(n,n),R(n),F(n,n),F(n,n)->F(n,n)"
     internal = ("w", "Vh")
 
@@ -91,6 +93,8 @@ class SkewFrechet(MatrixOp):
         super().__init__(field)
 
     def matrix(self, a, w, vh, e):
+        if not vh.any():
+            _, w, vh = skew_exponential(a)
         frechet = real_frechet if self.field == "real" else complex_frechet
         return frechet(w, vh, e, -1 if self.adjoint else 1)
 
