@@ -20,6 +20,7 @@ BENCHMARKS = (
     "train_step",
     "memory",
     "compile",
+    "start",
     "retractions",
     "scaling",
     "structured",

@@ -41,6 +41,7 @@ OTHERS = [
     "pytorch",
     pytest.param("c", marks=[pytest.mark.slow, pytest.mark.compiler]),
     pytest.param("numba", marks=pytest.mark.slow),
+    "kernels",
 ]
 
 
