@@ -21,6 +21,7 @@ BENCHMARKS = (
     "memory",
     "compile",
     "start",
+    "small",
     "retractions",
     "scaling",
     "structured",
