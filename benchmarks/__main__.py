@@ -22,6 +22,7 @@ BENCHMARKS = (
     "compile",
     "start",
     "small",
+    "gated",
     "retractions",
     "scaling",
     "structured",

@@ -137,6 +137,30 @@ def retraction(move, x, u, g):
     return value_and_gradient(lambda tangent: move(point, tangent), u, g)
 
 
+def gated(name, values, x, g):
+    """Callable of torch.nn's states and the gradients of <g, states> to x and the weights.
+
+    The LSTM has the values of ours, whose blocks are PyTorch's transposed.
+    """
+    made = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name](x.shape[-1], g.shape[-1])
+    if name == "lstm":
+        with torch.no_grad():
+            made.weight_ih_l0.copy_(torch.from_numpy(values["V"].T.copy()))
+            made.weight_hh_l0.copy_(torch.from_numpy(values["W"].T.copy()))
+            made.bias_ih_l0.copy_(torch.from_numpy(values["b"]))
+            made.bias_hh_l0.zero_()
+    leaf, cotangent = torch.from_numpy(x).requires_grad_(), torch.from_numpy(g)
+
+    def run():
+        made.zero_grad()
+        leaf.grad = None
+        states, _ = made(leaf)
+        states.backward(cotangent)
+        return states.detach().numpy(), leaf.grad.numpy()
+
+    return run
+
+
 def copying_step(values, arrays):
     """A training step of exprnn from the model's values by name, complex where A is stacked."""
     leaves = {name: torch.tensor(np.array(v), requires_grad=True) for name, v in values.items()}
