@@ -37,7 +37,7 @@ def products(count, n, dtype):
 def recurrence(drive, w):
     """Callable: each step's products, forward, backward and dW, on operands that stay in cache.
 
-    ``drive`` ``(T, B, n)`` gives the sizes, ``w`` ``(n, k)`` the matrix, of k = n columns or of all gates'.
+    ``drive`` ``(T, B, n)`` gives the sizes, ``w`` ``(n, k)`` one matrix or those of all gates.
     Batch rows are divided over the cores and BLAS has one thread each: at the sizes here as fast as
     BLAS's own threads, or twice as fast.
     """
