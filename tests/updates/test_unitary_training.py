@@ -62,7 +62,8 @@ def batch(rng, dtype):
     ("dtype", "mode"),
     [
         ("float64", "KERNELS"),
-        ("float32", "FAST_COMPILE"),
+        ("float32", "KERNELS"),
+        pytest.param("float32", "FAST_COMPILE", marks=pytest.mark.slow),
         pytest.param("float64", "NUMBA", marks=pytest.mark.slow),
         pytest.param("float32", "NUMBA", marks=pytest.mark.slow),
     ],
