@@ -130,3 +130,10 @@ def test_complex_functions_take_it(rng):
     value = rng.standard_normal((6, 6)) + 1j * rng.standard_normal((6, 6))
     f = ug.function([z], ug.expm((z - z.H) / 2), mode="KERNELS")
     assert ug.unitarity(f(value)) < 1e-13
+
+
+def test_it_can_be_the_default():
+    x = pt.dmatrix("x")
+    with pytensor.config.change_flags(mode=pytensor.compile.get_mode("KERNELS")):
+        f = pytensor.function([x], x @ x)
+    assert [type(op) for op in ops(f)] == [MatMul]
