@@ -11,7 +11,7 @@ from oracles import complex_normal
 
 import unitarygraph as ug
 from unitarygraph.core.layout import plain
-from unitarygraph.ops.cayley import ShiftedSolve
+from unitarygraph.ops.cayley import Cayley, CayleyDerivative, ShiftedSolve
 from unitarygraph.ops.determinant import DetPhase
 from unitarygraph.ops.dft import DFT
 from unitarygraph.ops.expm.skew import ExpmSkew, SkewFrechet
@@ -160,6 +160,16 @@ def skew_and_direction(rng, m, n):
     return (*skew(rng, m, n), complex_normal(rng, n, n))
 
 
+def cayley_derivative(a, e, field, adjoint=False):
+    _, v = Cayley(field)(a)
+    return CayleyDerivative(field, adjoint)(a, v, e)
+
+
+def numpy_cayley_derivative(a, e, adjoint=False):
+    v = np.linalg.inv(np.eye(len(a)) - a / 2)
+    return v.conj().T @ e @ v.conj().T if adjoint else v @ e @ v
+
+
 TABLE = {
     "hconj": Row(
         lambda a, field: HConj(field)(a), general, lambda a: a.conj().T, tall=True, arithmetic=True
@@ -197,6 +207,12 @@ TABLE = {
         lambda a, field: ug.cayley(a, field=field),
         general,
         lambda a: np.linalg.solve(np.eye(len(a)) - a / 2, np.eye(len(a)) + a / 2),
+    ),
+    "cayley_derivative": Row(cayley_derivative, pair, numpy_cayley_derivative),
+    "cayley_derivative_adjoint": Row(
+        lambda a, e, field: cayley_derivative(a, e, field, adjoint=True),
+        pair,
+        lambda a, e: numpy_cayley_derivative(a, e, adjoint=True),
     ),
     "lyapunov": Row(
         lyapunov, positive, lambda p, c: scipy.linalg.solve_continuous_lyapunov(p, c), second=False
