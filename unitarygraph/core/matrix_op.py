@@ -17,6 +17,7 @@ from pytensor.graph.replace import _vectorize_node
 from unitarygraph.core.batch import batch_shape, broadcast_batch
 from unitarygraph.core.layout import FIELDS, REAL_DTYPES, plain
 from unitarygraph.core.slots import parse_signature
+from unitarygraph.core.small import Small, fill_small
 
 
 def from_shapes(method):
@@ -67,6 +68,8 @@ class MatrixOp(Op):
     entrywise: bool = False
     # In place of `array`: why there is none.
     no_array: str = ""
+    # Machine code for small matrices, which takes them before `compute` does.
+    small: Small | None = None
 
     if TYPE_CHECKING:
 
@@ -182,9 +185,14 @@ class MatrixOp(Op):
         ]
 
     def fill(self, inputs, outputs):
-        """`compute` as every backend calls it: what overflows is infinite or NaN, without a word."""
-        with np.errstate(all="ignore"):
-            self.compute(inputs, outputs)
+        """Fill the output arrays as every backend calls it; shapes are in order.
+
+        By the kernel for small matrices, else by `compute`: what overflows is infinite or NaN, without
+        a word.
+        """
+        if not fill_small(self, inputs, outputs):
+            with np.errstate(all="ignore"):
+                self.compute(inputs, outputs)
 
     def compute(self, inputs, outputs):
         """Fill the output arrays; shapes are in order."""

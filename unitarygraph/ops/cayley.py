@@ -8,6 +8,7 @@ from pytensor.tensor.variable import TensorVariable
 from unitarygraph.core.array import solution
 from unitarygraph.core.lapack import LU
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
@@ -21,6 +22,7 @@ class ShiftedSolve(MatrixOp):
     """
 
     title = "cayley"
+    small = Small("cayley", largest=32)
     arguments = ("A", "B")
     signature = "F(n,n),F(n,k)->F(n,k)"
 
@@ -53,6 +55,7 @@ class Cayley(MatrixOp):
     """
 
     title = "cayley"
+    small = Small("cayley", largest=32)
     arguments = ("A",)
     signature = "F(n,n)->F(n,n)"
 
