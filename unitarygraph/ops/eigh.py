@@ -11,6 +11,7 @@ from unitarygraph.core.array import beyond_rounding, hconj, hermitian, on_diagon
 from unitarygraph.core.blas import hconj_product, product, product_hconj
 from unitarygraph.core.formula import FormulaOp
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
@@ -56,6 +57,7 @@ class Eigh(MatrixOp):
     """
 
     title = "eigh"
+    small = Small("eigh", largest=32)
     arguments = ("A",)
     results = ("w", "V")
     signature = "F(n,n)->R(n),F(n,n)"
@@ -120,6 +122,7 @@ class EighPullback(FormulaOp):
 
     __props__ = ("field", "of_w", "of_v")
     title = "eigh"
+    small = Small("eigh", largest=32)
 
     def __init__(self, field="complex", of_w=True, of_v=True):
         self.of_w, self.of_v = of_w, of_v

@@ -15,6 +15,7 @@ from unitarygraph.core.lapack import (
     thin_svd,
 )
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.stacked.algebra import algebra
@@ -36,6 +37,7 @@ class Polar(MatrixOp):
     """
 
     title = "polar"
+    small = Small("polar", largest=32)
     arguments = ("A",)
     results = ("U", "P", "s", "V")
     signature = "F(m,n)->F(m,n),F(n,n),R(n),F(n,n)"
@@ -87,6 +89,7 @@ class PolarPullback(FormulaOp):
 
     __props__ = ("field", "of_u", "of_p")
     title = "polar"
+    small = Small("polar", largest=32)
     internal = ("s", "V")
     unread = ("P",)
 

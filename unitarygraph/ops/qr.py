@@ -10,6 +10,7 @@ from unitarygraph.core.blas import blas_function
 from unitarygraph.core.formula import FormulaOp
 from unitarygraph.core.lapack import cholesky_qr, not_a_number, thin_qr
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
@@ -64,6 +65,7 @@ class QR(MatrixOp):
     """
 
     title = "qr"
+    small = Small("qr", largest=32)
     arguments = ("A",)
     results = ("Q", "R")
     signature = "F(m,n)->F(m,n),F(n,n)"
@@ -114,6 +116,7 @@ class QRPullback(FormulaOp):
 
     __props__ = ("field", "of_q", "of_r")
     title = "qr"
+    small = Small("qr", largest=32)
 
     def __init__(self, field="complex", of_q=True, of_r=True):
         self.of_q, self.of_r = of_q, of_r
