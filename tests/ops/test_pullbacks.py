@@ -128,6 +128,16 @@ def test_factors_of_matrices_of_any_scale(name, field, dtype, rng):
     check_factors(name, denormal, run(op, denormal), field, dtype)
 
 
+@pytest.mark.parametrize("name", ["qr", "polar"])
+def test_factors_of_the_largest_numbers(name):
+    """The modulus is a number still, the sum of the two parts is not."""
+    z = np.finfo("float64").max * np.array([[[0.7 + 0.7j, 0], [0, 0.7 - 0.7j]]])
+    u, p = (load(x, "complex") for x in run(OPS[name][0](), store(z, "complex", "float64"))[:2])
+    assert np.isfinite(p).all()
+    np.testing.assert_allclose(u[0], np.diag([1 + 1j, 1 - 1j]) / 2**0.5, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(p[0] / np.abs(z).max(), np.eye(2), rtol=0, atol=1e-15)
+
+
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("name", ["qr", "polar"])
 def test_factors_of_badly_scaled_columns(name, field, rng):

@@ -80,10 +80,11 @@ class QR(MatrixOp):
         d = np.diagonal(r)
         size = np.abs(d)
         phase = np.where(size > 0, d / np.where(size > 0, size, 1), 1).astype(a.dtype)
-        r = phase.conj()[:, None] * r
+        r *= phase.conj()[:, None]
+        q *= phase
         index = np.arange(len(size))
         r[index, index] = size
-        return q * phase, r
+        return q, r
 
     def array(self, xp, a):
         q, r = xp.qr(a)

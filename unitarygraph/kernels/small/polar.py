@@ -21,6 +21,7 @@ from unitarygraph.kernels.small.lane_numbers import (
     put,
     put_entry,
     real,
+    size1,
     sqrt,
     square,
     zero_of,
@@ -38,7 +39,12 @@ from unitarygraph.kernels.small.qr import qr
 @njit(**OPTIONS)
 def power_of_matrix(a):
     """A power of two near A's largest entry, by which A is divided; of 0 the least."""
-    power = power_of_two_below(larger(largest_entry(a), least_normal(a)))
+    top = least_normal(a)
+    for i in range(a.shape[-3]):
+        for j in range(a.shape[-2]):
+            # Halves, since the sum of two parts may overflow.
+            top = larger(size1(at(a, i, j) * 0.5), top)
+    power = power_of_two_below(top)
     for i in range(a.shape[-3]):
         for j in range(a.shape[-2]):
             put(a, i, j, at(a, i, j) / power)

@@ -59,7 +59,8 @@ def power_of_columns(a, w, scale):
     for j in range(n):
         top = real(zero_of(a))
         for i in range(m):
-            top = larger(size1(at(a, i, j)), top)
+            # Halves, since the sum of two parts may overflow.
+            top = larger(size1(at(a, i, j) * 0.5), top)
         power = power_of_two_below(larger(top, real(zero_of(a)) + least))
         put_entry(scale, j, power)
         for i in range(m):
