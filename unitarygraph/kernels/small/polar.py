@@ -53,7 +53,7 @@ def power_of_matrix(a):
 
 @njit(**OPTIONS)
 def polar(a, u, p, s, v, q, w, z, x, turn, tau, scale):
-    """A = U P, P's eigenvalues s and eigenvectors V; A is lost. False where A is nearly singular.
+    """a = u p, p's eigenvalues s and eigenvectors v; a is lost. False where it is nearly singular.
 
     Work: ``q`` (m, n), ``w`` and ``z`` (n, m), ``x`` (n, n), ``turn`` (1, n), ``tau`` and ``scale`` (n,).
     """

@@ -53,7 +53,7 @@ def reflect(w, j, t, x, first):
 
 @njit(**OPTIONS)
 def power_of_columns(a, w, scale):
-    """W = A^T with each column divided by a power of two, to entries of size 1."""
+    """w = a^T with each column divided by a power of two, to entries of size 1."""
     m, n = a.shape[-3], a.shape[-2]
     least = np.finfo(a.dtype).tiny
     for j in range(n):
@@ -121,7 +121,7 @@ def orthonormal_columns(w, turn, tau, q):
 
 @njit(**OPTIONS)
 def qr(a, q, r, w, x, turn, sigma, tau, scale):
-    """A = Q R with R's diagonal positive; the rest is work.
+    """a = q r with r's diagonal positive; the rest is work.
 
     ``w``, ``x`` (n, m), ``turn`` (1, n), the others (n,).
     """
