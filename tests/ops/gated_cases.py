@@ -1,0 +1,81 @@
+"""Cases of the gated recurrences, their values, graphs, and definitions in NumPy."""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unitarygraph.ops.recurrence import GatedRecurrence
+
+# Cell, activation, whether masked.
+CASES = [
+    ("lstm", "tanh", False),
+    ("lstm", "tanh", True),
+    ("gru", "tanh", False),
+    ("gru", "tanh", True),
+]
+
+
+def named(case):
+    """A case as test ids print it."""
+    cell, activation, masked = case
+    return f"{cell}-{activation}-{'masked' if masked else 'full'}"
+
+
+def values(case, dtype="float64", T=5, B=3, n=4, seed=0):
+    """Arrays of the Op's inputs; absent ones are empty."""
+    op, rng = GatedRecurrence(*case), np.random.default_rng(seed)
+    sizes = {"T": T, "B": B, "n": n}
+    arrays = []
+    for name, axes in op.axes_in.items():
+        shape = tuple(0 if name in op.absent else sizes.get(axis, axis) for axis in axes)
+        if name == "mask":
+            arrays.append(rng.random(shape) < 0.6)
+        elif name == "offset" and case[1] == "hirose":
+            arrays.append(rng.uniform(0.7, 1.3, shape).astype(dtype))
+        else:
+            arrays.append(((0.5 if name in "WU" else 1) * rng.standard_normal(shape)).astype(dtype))
+    return arrays
+
+
+def variables(case, dtype="float64"):
+    """Symbols of the Op's inputs, of unknown shape."""
+    return {
+        name: pt.tensor(name, dtype="bool" if name == "mask" else dtype, shape=(None,) * len(axes))
+        for name, axes in GatedRecurrence(*case).axes_in.items()
+    }
+
+
+def graph(case, dtype="float64"):
+    """Inputs; states, and the gradients of a loss in the inputs that there are."""
+    op, given = GatedRecurrence(*case), variables(case, dtype)
+    states = op(*given.values())[0]
+    cost = pt.sum(states * pt.cos(states))
+    return list(given.values()), [
+        states,
+        *pt.grad(cost, [given[name] for name in op.differentiable]),
+    ]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def loop(case, drive, W, U, bias, offset, h0, c0, mask):
+    """All states, by the formulas of the papers, in complex numbers where states are."""
+    cell, activation, masked = case
+    h, c, states = h0, c0, []
+    for t in range(len(drive)):
+        x = drive[t] + bias
+        if cell == "lstm":
+            i, f, g, o = np.moveaxis(np.tensordot(h, W, 1) + x, 1, 0)
+            new_c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            new = sigmoid(o) * np.tanh(new_c)
+        else:
+            new_c = c
+            r, z = np.moveaxis(sigmoid(np.tensordot(h, W, h.ndim - 1) + x[:, :2]), 1, 0)
+            if cell == "gru":
+                new = z * h + (1 - z) * np.tanh((r * h) @ U + x[:, 2])
+        keep = mask[t] if masked else np.ones(len(h), bool)
+        h = np.where(keep[(..., *(None,) * (h.ndim - 1))], new, h)
+        c = np.where(keep[:, None], new_c, c) if cell == "lstm" else c
+        states.append(h)
+    return np.array(states)
