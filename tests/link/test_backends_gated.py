@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
 import pytest
 from backend_modes import PACKAGES, THIRD_PARTY, the_mode
 from gated_cases import CASES, graph, values

@@ -11,6 +11,17 @@ CASES = [
     ("lstm", "tanh", True),
     ("gru", "tanh", False),
     ("gru", "tanh", True),
+    ("goru", "modrelu", False),
+    ("goru", "modrelu", True),
+    ("cgrnn", "modrelu", True),
+    ("cgrnn", "hirose", False),
+    ("cgrnn", "cardioid", True),
+    ("cgrnn", "tanh", False),
+    ("cgrnn", "zrelu", False),
+    ("cgrnn", "leaky_relu", False),
+    ("cgrnn", "crelu", False),
+    ("cgrnn", "relu", True),
+    ("cgrnn", "identity", True),
 ]
 
 
@@ -59,6 +70,23 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def of_each_part(f):
+    return lambda z, b: f(z.real) + 1j * f(z.imag)
+
+
+COMPLEX = {
+    "modrelu": lambda z, b: z * np.maximum(1 + b / np.sqrt(abs(z) ** 2 + 1e-5), 0),
+    "hirose": lambda z, m: np.tanh(abs(z) / m**2) * np.exp(1j * np.angle(z)),
+    "cardioid": lambda z, b: z * (1 + np.cos(np.angle(z))) / 2,
+    "zrelu": lambda z, b: z * ((z.real >= 0) & (z.imag >= 0)),
+    "tanh": of_each_part(np.tanh),
+    "relu": of_each_part(lambda x: np.maximum(x, 0)),
+    "crelu": of_each_part(lambda x: np.maximum(x, 0)),
+    "leaky_relu": of_each_part(lambda x: np.maximum(x, x / 10)),
+    "identity": lambda z, b: z,
+}
+
+
 def loop(case, drive, W, U, bias, offset, h0, c0, mask):
     """All states, by the formulas of the papers, in complex numbers where states are."""
     cell, activation, masked = case
@@ -74,6 +102,14 @@ def loop(case, drive, W, U, bias, offset, h0, c0, mask):
             r, z = np.moveaxis(sigmoid(np.tensordot(h, W, h.ndim - 1) + x[:, :2]), 1, 0)
             if cell == "gru":
                 new = z * h + (1 - z) * np.tanh((r * h) @ U + x[:, 2])
+            elif cell == "goru":
+                q = r * (h @ U) + x[:, 2]
+                new = z * h + (1 - z) * np.sign(q) * np.maximum(np.abs(q) + offset, 0)
+            else:
+                r, z = r[:, None], z[:, None]
+                q = np.tensordot(r * h, U, 2) + x[:, 2:]
+                f = COMPLEX[activation](q[:, 0] + 1j * q[:, 1], offset)
+                new = z * np.stack([f.real, f.imag], 1) + (1 - z) * h
         keep = mask[t] if masked else np.ones(len(h), bool)
         h = np.where(keep[(..., *(None,) * (h.ndim - 1))], new, h)
         c = np.where(keep[:, None], new_c, c) if cell == "lstm" else c

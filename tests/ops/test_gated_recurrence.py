@@ -74,7 +74,7 @@ def test_single_precision_is_double_rounded(case):
 
 
 def test_no_scan_in_a_training_graph(case):
-    which, ours, by_scan = case
+    _, ours, by_scan = case
     for function, expected in (ours, 0), (by_scan, 2):
         nodes = function.maker.fgraph.apply_nodes
         assert sum(isinstance(node.op, Scan) for node in nodes) == expected

@@ -5,20 +5,22 @@ from functools import cache
 
 import numpy as np
 
-from unitarygraph.kernels import gru, lstm
+from unitarygraph.kernels import lstm, two_gates
 from unitarygraph.kernels.lstm import BACKWARD, FORWARD
 from unitarygraph.kernels.memory import prefer_huge_pages
 from unitarygraph.kernels.records import record
 from unitarygraph.kernels.threads import row_blocks, run_in_threads
 
-KERNELS = {"lstm": lstm, "gru": gru}
 _C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 @cache
 def kernel_of(direction, cell, dtype, activation):
     """A kernel as a C function of a record's address, which releases the GIL; and its owner."""
-    compiled = getattr(KERNELS[cell], f"{direction}_kernel")(dtype)
+    if cell == "lstm":
+        compiled = getattr(lstm, f"{direction}_kernel")(dtype)
+    else:
+        compiled = getattr(two_gates, f"{direction}_kernel")(dtype, cell, activation)
     return _C_FUNCTION(compiled.address), compiled
 
 

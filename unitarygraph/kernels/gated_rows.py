@@ -139,3 +139,22 @@ def tanh_slope(y, y_bar, one):
     """y_bar becomes the cotangent of x in y = tanh(x)."""
     for j in range(len(y)):
         y_bar[j] *= one - y[j] * y[j]
+
+
+@njit(**OPTIONS)
+def modrelu_of_sum(x, bias, offset, zero):
+    """x = sign(q) max(|q| + offset, 0) of q = x + bias."""
+    for j in range(len(x)):
+        q = x[j] + bias[j]
+        a = abs(q) + offset[j]
+        a = zero if a <= zero or q == zero else a
+        x[j] = -a if q < zero else a
+
+
+@njit(**OPTIONS)
+def modrelu_slope(y, y_bar, offset_bar, zero):
+    """y_bar becomes the cotangent of q, offset_bar is that of the offset, from the value y."""
+    for j in range(len(y)):
+        y_bar[j] = zero if y[j] == zero else y_bar[j]
+    for j in range(len(y)):
+        offset_bar[j] = -y_bar[j] if y[j] < zero else y_bar[j]

@@ -1,4 +1,4 @@
-"""Recurrences with gates: all time steps of an LSTM or a GRU in one Op."""
+"""Recurrences with gates, LSTM, GRU, GORU and the complex unit: all time steps in one Op."""
 
 from typing import Any
 
@@ -28,30 +28,33 @@ def gated_recurrence(
 ) -> Any:
     r"""States of all steps of a gated recurrence, h a row vector a sample.
 
-    ``"lstm"``, with (i, f, g, o) the four blocks of :math:`h_{t-1} W + \text{drive}_t + b`:
+    With (d_1, d_2, ...) the blocks of :math:`\text{drive}_t + b`, and (i, f, g, o) or (r, z) those of
+    :math:`h_{t-1} W` and the first d together:
 
-    .. math::
-        c_t = \sigma(f) \circ c_{t-1} + \sigma(i) \circ \tanh(g), \quad
-        h_t = \sigma(o) \circ \tanh(c_t).
+    ===========  ==================================================================================
+    ``"lstm"``   c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c)
+    ``"gru"``    r, z = sigmoid(.), h = z h + (1 - z) tanh((r h) U + d_3)
+    ``"goru"``   r, z = sigmoid(.), h = z h + (1 - z) modReLU(r (h U) + d_3; offset)
+    ``"cgrnn"``  r, z = sigmoid(.), h = z f((r h) U + d_3 + i d_4) + (1 - z) h, h complex
+    ===========  ==================================================================================
 
-    ``"gru"``, with (d_g, d_c) the drive's first two blocks and the third, bias included:
-
-    .. math::
-        (r, z) = \sigma(h_{t-1} W + d_g), \quad
-        h_t = z \circ h_{t-1} + (1 - z) \circ \tanh((r \circ h_{t-1}) U + d_c).
-
-    =========  ====================  ====================
-    argument   ``"lstm"``            ``"gru"``
-    =========  ====================  ====================
-    drive      ``(T, B, 4, n)``      ``(T, B, 3, n)``
-    W          ``(n, 4, n)``         ``(n, 2, n)``
-    U                                ``(n, n)``
-    bias       ``(4, n)``            ``(3, n)``
-    h0         ``(B, n)``            ``(B, n)``
+    =========  ================  ================  ===================
+    argument   ``"lstm"``        ``"gru"``, goru   ``"cgrnn"``
+    =========  ================  ================  ===================
+    drive      ``(T, B, 4, n)``  ``(T, B, 3, n)``  ``(T, B, 4, n)``
+    W          ``(n, 4, n)``     ``(n, 2, n)``     ``(2, n, 2, n)``
+    U                            ``(n, n)``        ``(2, n, 2, n)``
+    bias       ``(4, n)``        ``(3, n)``        ``(4, n)``
+    offset                       ``(n,)`` (goru)   ``(n,)``
+    h0         ``(B, n)``        ``(B, n)``        ``(B, 2, n)``
     c0         ``(B, n)``
-    mask       ``(T, B)``            ``(T, B)``
-    result     ``(T, B, n)``         ``(T, B, n)``
-    =========  ====================  ====================
+    mask       ``(T, B)``        ``(T, B)``        ``(T, B)``
+    result     ``(T, B, n)``     ``(T, B, n)``     ``(T, B, 2, n)``
+    =========  ================  ================  ===================
+
+    Complex states have their planes behind the batch, and the complex unit's weights are real ones from
+    [Re h, Im h]: U of a complex matrix A is [[Re A, Im A], [-Im A, Re A]]. ``activation`` is its f, a
+    name in `unitarygraph.nn.ACTIVATIONS`; ``offset`` modReLU's b or Hirose's m, and not there for others.
 
     One dtype for all, float32 or float64. Where the mask, booleans or numbers, is 0, the states are
     carried over unchanged, and the drive may hold anything.

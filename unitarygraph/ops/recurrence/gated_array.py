@@ -1,5 +1,7 @@
 """The gated recurrences and their gradients as loops over time, over an array namespace."""
 
+from unitarygraph.ops.activations import RECURRENT
+from unitarygraph.ops.recurrence.complex_activations import value
 from unitarygraph.ops.recurrence.gated_steps import step, step_back
 
 
@@ -7,15 +9,19 @@ def forward(xp, op, drive, W, U, bias, offset, h0, c0, mask):
     """`GatedRecurrence`: states, gates and memory."""
     op.sizes([tuple(v.shape) for v in (drive, W, U, bias, offset, h0, c0, mask)])
 
+    def activate(z, offset):
+        if op.kind.planes == 2:
+            return value(xp, op.activation, z, offset)
+        return RECURRENT[op.activation].value(xp, z, offset)
+
     def one(carry, given):
         h, c = carry
-        new, cell, gates, memory = step(xp, op, given[0], W, U, bias, offset, h, c)
+        new, cell, gates, memory = step(xp, op, activate, given[0], W, U, bias, offset, h, c)
         if op.masked:
             keep = given[1]
             new = xp.where(broadcast(keep, h), new, h)
             if op.kind.cell:
-                cell = xp.where(keep[:, None], cell, c)
-                memory = cell
+                cell = memory = xp.where(keep[:, None], cell, c)
         return (new, cell), (new, gates, memory) if op.kind.memory else (new, gates)
 
     given = (drive, mask) if op.masked else (drive,)
@@ -46,6 +52,7 @@ def backward(xp, op, drive, W, U, bias, offset, h0, c0, mask, states, gates, mem
         turned = live(xp, op, here, h_bar), live(xp, op, here, c_bar) if op.kind.cell else c_bar
         drive_bar, h_new, c_new, *parts = step_back(xp, op, here, W, U, offset, *turned)
         if op.masked:
+            drive_bar = live(xp, op, here, drive_bar)
             h_new = xp.where(broadcast(here["keep"], h_bar), h_new, h_bar)
             if op.kind.cell:
                 c_new = xp.where(here["keep"][:, None], c_new, c_bar)

@@ -29,6 +29,8 @@ class GatedCell:
 GATED = {
     "lstm": GatedCell(gates=4, candidates=0, cell=True, memory=True),
     "gru": GatedCell(gates=2, candidates=1),
+    "goru": GatedCell(gates=2, candidates=1, memory=True),
+    "cgrnn": GatedCell(gates=2, candidates=2, planes=2),
 }
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytensor
 import pytensor.tensor as pt
 
+from unitarygraph.ops import activations
 from unitarygraph.ops.gates import tanh
 from unitarygraph.ops.recurrence.gated_steps import step
 
@@ -20,10 +21,20 @@ def gated_scan(op, drive, W, U, bias, offset, h0, c0, mask):
     cell = op.kind.cell
     starts = [h0, c0] if cell else [h0]
 
+    def activate(z, offset):
+        if op.kind.planes == 2:
+            # The definitions have the planes in front.
+            options = {"m": offset} if op.activation == "hirose" else {}
+            planes = pt.specify_shape(z.transpose(1, 0, 2), (2, None, None))
+            return activations.activate(
+                op.activation, planes, offset, "complex", **options
+            ).transpose(1, 0, 2)
+        return tanh(z) if op.activation == "tanh" else activations.modrelu(z, offset, "real")
+
     def one(drive_t, *rest):
         keep, rest = (rest[0], rest[1:]) if op.masked else (None, rest)
         old, fixed = rest[: len(starts)], rest[len(starts) :]
-        h, c, *_ = step(NAMESPACE, op, drive_t, *fixed, old[0], old[1] if cell else None)
+        h, c, *_ = step(NAMESPACE, op, activate, drive_t, *fixed, old[0], old[1] if cell else None)
         new = [h, c][: len(starts)]
         if op.masked:
             new = [
