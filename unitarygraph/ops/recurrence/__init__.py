@@ -6,7 +6,7 @@ higher derivatives, `reference` is the tests' NumPy loop, `inplace` saves memory
 neighbors are those with gates: `gated_steps` has their formulas.
 """
 
-from unitarygraph.ops.recurrence import inplace  # noqa: F401  (registers its rewrites)
+from unitarygraph.ops.recurrence import inplace, narrow  # noqa: F401  (register their rewrites)
 from unitarygraph.ops.recurrence.diagonal import DiagonalRecurrence, diagonal_recurrence
 from unitarygraph.ops.recurrence.diagonal_overlap import DiagonalOverlap
 from unitarygraph.ops.recurrence.gated import GatedRecurrence, gated_recurrence
