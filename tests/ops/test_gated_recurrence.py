@@ -13,7 +13,6 @@ from pytensor.scan.op import Scan
 
 from unitarygraph.ops.recurrence import GatedRecurrence, GatedRecurrenceGrad, gated_recurrence
 from unitarygraph.ops.recurrence.gated_scan import gated_scan
-from unitarygraph.ops.recurrence.narrow import local_narrow_gram
 
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 SIZES = [(37, 3, 4), (17, 2, 3), (1, 1, 1), (3, 0, 4), (3, 2, 0)]
@@ -286,19 +285,3 @@ def test_wrong_shapes_at_run_time(wrong):
     given[wrong] = np.concatenate([given[wrong], given[wrong][..., :1]], axis=-1)
     with pytest.raises(ValueError, match=r"gated recurrence: \w+ must be"):
         f(*given.values())
-
-
-@pytest.mark.parametrize("columns", [(3, 5), (5, 3), (None, 5), (1, 5)], ids=str)
-def test_the_narrow_factor_of_a_long_product_comes_second(columns):
-    x, z = (pt.tensor(dtype="float64", shape=(None, n)) for n in columns)
-    node = pt.dot(x.T, z).owner
-    found = local_narrow_gram.transform(None, node)
-    if columns != (3, 5):
-        assert not found
-        return
-    rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((7, 3)), rng.standard_normal((7, 5))
-    assert found[0].owner.inputs[0].owner.inputs[1] is x
-    np.testing.assert_allclose(
-        found[0].eval({x: a, z: b}, mode="FAST_COMPILE"), a.T @ b, rtol=1e-13, atol=1e-13
-    )
