@@ -36,7 +36,7 @@ def forward(cell, activation, inputs, outputs):
 
     ``gates`` may be ``drive``.
     """
-    T, B, n = *inputs["drive"].shape[:2], inputs["drive"].shape[-1]
+    T, B, *_, n = inputs["drive"].shape
     for result in outputs.values():
         if result is not inputs["drive"]:
             prefer_huge_pages(result)
@@ -48,7 +48,7 @@ def forward(cell, activation, inputs, outputs):
 
 def backward(cell, activation, inputs, outputs):
     """Fill the cotangents; arrays by name, as in `forward`. ``drive_bar`` may be ``gates``."""
-    T, B, n = *inputs["gates"].shape[:2], inputs["gates"].shape[-1]
+    T, B, *_, n = inputs["gates"].shape
     if outputs["drive_bar"] is not inputs["gates"]:
         prefer_huge_pages(outputs["drive_bar"])
     given = inputs | outputs | {"T": T, "B": B, "n": n, "masked": inputs["mask"] is not None}
