@@ -37,6 +37,7 @@ def products(count, n, dtype):
 def recurrence(drive, w):
     """Callable: each step's products, forward, backward and dW, on operands that stay in cache.
 
+    ``drive`` ``(T, B, n)`` gives the sizes, ``w`` ``(n, k)`` one matrix or those of all gates.
     Batch rows are divided over the cores and BLAS has one thread each: at the sizes here as fast as
     BLAS's own threads, or twice as fast.
     """
@@ -55,15 +56,16 @@ def recurrence(drive, w):
 
 
 def _steps(T, rows, w):
-    h = np.ones((rows, len(w)), w.dtype)
+    n, k = w.shape
+    h, z = np.ones((rows, n), w.dtype), np.ones((rows, k), w.dtype)
     adjoint, transposed = np.ascontiguousarray(w.conj().T), np.ascontiguousarray(h.T)
-    state, w_bar = np.empty_like(h), np.empty_like(w)
+    forward, backward, w_bar = np.empty_like(z), np.empty_like(h), np.empty_like(w)
 
     def run():
         for _ in range(T):
-            np.matmul(h, w, out=state)
+            np.matmul(h, w, out=forward)
         for _ in range(T):
-            np.matmul(h, adjoint, out=state)
-            np.matmul(transposed, h, out=w_bar)
+            np.matmul(z, adjoint, out=backward)
+            np.matmul(transposed, z, out=w_bar)
 
     return run

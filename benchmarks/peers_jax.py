@@ -1,4 +1,4 @@
-"""JAX's side of the comparison: a jitted lax.scan and its gradient."""
+"""JAX's side of every comparison, jitted."""
 
 import jax
 import jax.numpy as jnp
@@ -27,3 +27,53 @@ def recurrence(drive, w, h0, bias, g):
     gradient = jax.jit(jax.grad(loss, argnums=(0, 1, 2)))
     # JAX's gradient is the conjugate of dL/dRe + i dL/dIm.
     return lambda: [np.conj(x) for x in jax.block_until_ready(gradient(*arrays))]
+
+
+def value_and_gradient(op, x, g):
+    """Callable of y = op(x) and the gradient of Re <g, y>, in the width of x."""
+    wide = x.dtype in ("complex128", "float64")
+    with jax.enable_x64(wide):
+        argument, cotangent = jnp.asarray(x), jnp.asarray(g)
+
+        @jax.jit
+        def both(x, g):
+            y, pull = jax.vjp(op, x)
+            return y, pull(jnp.conj(g))[0]
+
+        compiled = both.lower(argument, cotangent).compile()
+
+    def run():
+        y, gradient = jax.block_until_ready(compiled(argument, cotangent))
+        return np.asarray(y), np.conj(gradient)
+
+    return run
+
+
+def polar_factor(a):
+    """The polar factor through singular vectors."""
+    left, _, right = jnp.linalg.svd(a, full_matrices=False)
+    return left @ right
+
+
+def cayley_map(a):
+    """(I - a/2)^{-1} (I + a/2)."""
+    eye = jnp.eye(a.shape[-1], dtype=a.dtype)
+    return jnp.linalg.solve(eye - a / 2, eye + a / 2)
+
+
+def positive_q(a):
+    """Q of a, R's diagonal positive."""
+    q, r = jnp.linalg.qr(a)
+    signs = jnp.sign(jnp.diagonal(r, axis1=-2, axis2=-1))
+    return q * signs[..., None, :]
+
+
+SMALL = {
+    "expm": jax.scipy.linalg.expm,
+    "expm_skew": jax.scipy.linalg.expm,
+    "qr": positive_q,
+    "polar": polar_factor,
+    "cayley": cayley_map,
+    "eigh": lambda a: jnp.linalg.eigh(a)[0],
+    "solve": lambda a: jnp.linalg.solve(a, a + a.conj().mT),
+}

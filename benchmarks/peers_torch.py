@@ -19,6 +19,35 @@ def value_and_gradient(op, x, g):
     return run
 
 
+def polar_factor(a):
+    """The polar factor through singular vectors."""
+    left, _, right = torch.linalg.svd(a, full_matrices=False)
+    return left @ right
+
+
+def cayley_map(a):
+    """(I - a/2)^{-1} (I + a/2)."""
+    eye = torch.eye(a.shape[-1], dtype=a.dtype)
+    return torch.linalg.solve(eye - a / 2, eye + a / 2)
+
+
+def positive_q(a):
+    """Q of a, R's diagonal positive."""
+    q, r = torch.linalg.qr(a)
+    return q * torch.sgn(torch.diagonal(r, dim1=-2, dim2=-1))[..., None, :]
+
+
+SMALL = {
+    "expm": torch.linalg.matrix_exp,
+    "expm_skew": torch.linalg.matrix_exp,
+    "qr": positive_q,
+    "polar": polar_factor,
+    "cayley": cayley_map,
+    "eigh": lambda a: torch.linalg.eigh(a)[0],
+    "solve": lambda a: torch.linalg.solve(a, a + a.mH),
+}
+
+
 def orthogonal(a, g):
     """The same as `value_and_gradient` of exp through ``parametrizations.orthogonal``, real."""
     n = len(a)
@@ -75,21 +104,17 @@ def skew(a):
 
 def qr_retraction(x, u):
     """Q of x + u, R's diagonal positive."""
-    q, r = torch.linalg.qr(x + u)
-    return q * torch.sgn(torch.diagonal(r))
+    return positive_q(x + u)
 
 
 def polar_retraction(x, u):
-    """Polar factor of x + u through its singular vectors."""
-    left, _, right = torch.linalg.svd(x + u)
-    return left @ right
+    """Polar factor of x + u."""
+    return polar_factor(x + u)
 
 
 def cayley_retraction(x, u):
     """X (I - A/2)^{-1} (I + A/2) with A = X^H u."""
-    half = skew(x.mH @ u) / 2
-    eye = torch.eye(len(x), dtype=x.dtype)
-    return x @ torch.linalg.solve(eye - half, eye + half)
+    return x @ cayley_map(skew(x.mH @ u))
 
 
 RETRACTIONS = {"qr": qr_retraction, "polar": polar_retraction, "cayley": cayley_retraction}
@@ -110,6 +135,30 @@ def retraction(move, x, u, g):
     """Callable of the point reached from x along u and the gradient to u."""
     point = torch.from_numpy(x)
     return value_and_gradient(lambda tangent: move(point, tangent), u, g)
+
+
+def gated(name, values, x, g):
+    """Callable of torch.nn's states and the gradients of <g, states> to x and the weights.
+
+    The LSTM has the values of ours, whose blocks are PyTorch's transposed.
+    """
+    made = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name](x.shape[-1], g.shape[-1])
+    if name == "lstm":
+        with torch.no_grad():
+            made.weight_ih_l0.copy_(torch.from_numpy(values["V"].T.copy()))
+            made.weight_hh_l0.copy_(torch.from_numpy(values["W"].T.copy()))
+            made.bias_ih_l0.copy_(torch.from_numpy(values["b"]))
+            made.bias_hh_l0.zero_()
+    leaf, cotangent = torch.from_numpy(x).requires_grad_(), torch.from_numpy(g)
+
+    def run():
+        made.zero_grad()
+        leaf.grad = None
+        states, _ = made(leaf)
+        states.backward(cotangent)
+        return states.detach().numpy(), leaf.grad.numpy()
+
+    return run
 
 
 def copying_step(values, arrays):

@@ -51,7 +51,7 @@ def batch(rng):
     return x, y
 
 
-def main(steps=200, mode=None):
+def main(steps=200, mode="KERNELS"):
     """Train, and print what happens; returns the last loss and how unitary W is."""
     rng = np.random.default_rng(0)
     inputs, loss, accuracy, params = net(rng)

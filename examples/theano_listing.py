@@ -135,7 +135,7 @@ def modified_sgd(manifold, map_name, loss, W, others, rate):
     return updates | {p: p - rate * g for p, g in zip(others, gradients[1:], strict=True)}
 
 
-def main(steps=500, units=128, rate=0.005, mode=None):
+def main(steps=500, units=128, rate=0.005, mode="KERNELS"):
     """Train by both writings and both maps; returns the largest deviation, and of the two graphs."""
     worst, apart = 0.0, 0.0
     for map_name in ("exp", "retr"):

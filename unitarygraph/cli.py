@@ -24,7 +24,7 @@ with naming_the_extra("the command line"):
     from unitarygraph.comparing import comparison
     from unitarygraph.comparing.report import described, printed
     from unitarygraph.training import run as training_run
-    from unitarygraph.training.backends import BACKENDS
+    from unitarygraph.training.backends import BACKENDS, DEFAULT_BACKEND
     from unitarygraph.training.display import (
         console_for,
         numbers_table,
@@ -68,7 +68,7 @@ def train(
         typer.Option(metavar="DIR", help="run directory", show_default="runs/TASK-MODEL"),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help=", ".join(BACKENDS), show_default="numba")
+        str | None, typer.Option(help=", ".join(BACKENDS), show_default=DEFAULT_BACKEND)
     ] = None,
     dtype: Annotated[
         str | None, typer.Option(help=", ".join(DTYPES), show_default="float32")
@@ -123,7 +123,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", show_default="runs/compare-TASK")
     ] = None,
-    backend: Annotated[str, typer.Option(help=", ".join(BACKENDS))] = "numba",
+    backend: Annotated[str, typer.Option(help=", ".join(BACKENDS))] = DEFAULT_BACKEND,
     dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = "float32",
     assignments: Annotated[
         list[str] | None,

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from unitarygraph import models
 from unitarygraph.cli import app
 from unitarygraph.comparing import runs as comparing_runs
+from unitarygraph.comparing.curves import POINTS, together
 from unitarygraph.comparing.plan import parameters_of
-from unitarygraph.comparing.report import POINTS, final_loss, milliseconds, together
+from unitarygraph.comparing.report import final_loss, milliseconds
 from unitarygraph.training.program import Program
 from unitarygraph.training.run import prepare
 from unitarygraph.training.store import Checkpoint, RunDirectory, read_rows

@@ -26,7 +26,7 @@ def example(name):
 
 
 def test_own_training_loop(capsys):
-    loss, deviation = example("own_training_loop").main(steps=60, mode="FAST_COMPILE")
+    loss, deviation = example("own_training_loop").main(steps=60)
     assert loss < np.log(4)
     assert deviation < 1e3 * EPS
     assert "step 60: loss" in capsys.readouterr().out
@@ -43,7 +43,7 @@ def test_own_manifold(capsys):
 
 
 def test_both_writings_of_the_listing_are_one():
-    worst, apart = example("theano_listing").main(steps=20, units=12, mode="FAST_COMPILE")
+    worst, apart = example("theano_listing").main(steps=20, units=12)
     assert worst < 1e3 * EPS
     assert apart < 1e3 * EPS
 

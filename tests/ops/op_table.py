@@ -18,6 +18,7 @@ from unitarygraph.ops.expm.skew import ExpmSkew, SkewFrechet
 from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.positive import PositiveGuard, PositiveLog, PositiveRoot
+from unitarygraph.ops.qr import LowerHermitian
 from unitarygraph.ops.rotations import Rotations
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.ops import HConj, MatMul, Quotient, Solve
@@ -101,6 +102,11 @@ def numpy_eigh(a):
     w, v = np.linalg.eigh(a)
     pivot = v[np.argmax(np.abs(v), axis=0), np.arange(len(w))]
     return w, v * (np.abs(pivot) / pivot)
+
+
+def numpy_copyltu(a):
+    lower = np.tril(a, -1)
+    return lower + lower.conj().T + np.diag(np.diagonal(a).real)
 
 
 def numpy_upper(a):
@@ -270,12 +276,14 @@ TABLE = {
     "skew_from_upper": Row(
         lambda a, field: ug.skew_from_upper(a, field=field), general, numpy_upper
     ),
+    "copyltu": Row(lambda a, field: LowerHermitian(field)(a), general, numpy_copyltu),
 }
 
 # Ops without a row, and the file of their own tests: results of another shape, or of values alone.
 ELSEWHERE = {
     "Norm": "test_stacked.py",
     "Modulus": "test_stacked.py",
+    "PivotMask": "test_pullbacks.py",
     "LogSoftmax": "test_log_softmax.py",
     "LogSoftmaxGrad": "test_log_softmax.py",
     "NearestPositive": "test_manifolds.py",

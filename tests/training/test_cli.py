@@ -125,7 +125,7 @@ def test_resume_refuses_another_run(tmp_path, arguments, message):
             ["copying", "--model", "tanh", "--steps", "3", "--set", "steps=4"],
             "steps is given twice",
         ),
-        (["copying", "--model", "tanh", "--backend", "tpu"], "backend: expected one of numba"),
+        (["copying", "--model", "tanh", "--backend", "tpu"], "backend: expected one of kernels"),
         (["copying", "--model", "tanh", "--dtype", "half"], "dtype: expected one of float32"),
         (["copying", "--model", "tanh", "--resume"], "holds no run"),
     ],

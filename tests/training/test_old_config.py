@@ -101,7 +101,7 @@ def test_it_says_what_todays_form_says():
     assert "optimizer" not in today
     assert from_document(tomllib.loads(today)).settings() == settings
     chosen = {"orthogonal": {"name": "projunn", "rank": 3, "rho": 0.9}}
-    assert resolve("copying", "scurnn", 6, assignments=chosen) == settings
+    assert resolve("copying", "scurnn", 6, "numba", assignments=chosen) == settings
 
 
 def test_a_rule_that_was_that_of_all_others_still_is():

@@ -18,7 +18,8 @@ from unitarygraph import models, tasks
 from unitarygraph.parameter import GROUPS
 from unitarygraph.training import store
 from unitarygraph.training.backends import mode_of
-from unitarygraph.training.display import Progress, clock, draw_curves
+from unitarygraph.training.curves import draw_curves
+from unitarygraph.training.display import Progress, clock
 from unitarygraph.training.loop import Interrupted, NotFinite, take_steps
 from unitarygraph.training.options import Draft, from_document, resolve
 from unitarygraph.training.process import StopRequest
@@ -276,7 +277,9 @@ def test_missing_backend_names_the_extra(monkeypatch):
     monkeypatch.setattr("unitarygraph.training.backends.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"backend jax needs .* \"unitarygraph\[jax\]\""):
         mode_of("jax")
-    with pytest.raises(ValueError, match="backend: expected one of numba, jax, pytorch, c"):
+    with pytest.raises(
+        ValueError, match="backend: expected one of kernels, numba, jax, pytorch, c"
+    ):
         mode_of("tpu")
 
 
@@ -582,7 +585,8 @@ def test_plain_progress_names_everything(tmp_path):
     console = Console(record=True, width=200, force_terminal=False, file=open(os.devnull, "w"))  # noqa: SIM115
     execute(begun(tmp_path / "run", settings), prepare(settings), console)
     text = console.export_text()
-    assert "compiling tanh for copying (python)" in text
+    assert "compiling tanh for copying (" in text
+    assert "hidden units, python), " in text
     assert "compiled in" in text
     for word in ("step 12/12", "loss", "baseline", "accuracy", "unitarity", "steps/s", "left"):
         assert word in text

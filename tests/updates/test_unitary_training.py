@@ -57,12 +57,14 @@ def batch(rng, dtype):
     return x.astype(dtype), y.astype(dtype)
 
 
-# Compiled in float64, interpreted in float32; compiling for float32 as well takes half a minute.
+# Numba takes half a minute to compile such a step.
 @pytest.mark.parametrize(
     ("dtype", "mode"),
     [
-        ("float64", "NUMBA"),
-        ("float32", "FAST_COMPILE"),
+        ("float64", "KERNELS"),
+        ("float32", "KERNELS"),
+        pytest.param("float32", "FAST_COMPILE", marks=pytest.mark.slow),
+        pytest.param("float64", "NUMBA", marks=pytest.mark.slow),
         pytest.param("float32", "NUMBA", marks=pytest.mark.slow),
     ],
 )

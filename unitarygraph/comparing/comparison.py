@@ -12,8 +12,9 @@ from typing import Any
 from rich.console import Console
 
 from unitarygraph.comparing.plan import Plan, arrange
-from unitarygraph.comparing.report import TableRow, draw_comparison, table_of, write_tables
+from unitarygraph.comparing.report import TableRow, table_of, write_tables
 from unitarygraph.comparing.runs import Outcomes, make_directories, run_all
+from unitarygraph.training.backends import DEFAULT_BACKEND
 from unitarygraph.training.columns import Columns
 from unitarygraph.training.display import console_for
 from unitarygraph.training.loop import Interrupted
@@ -93,7 +94,7 @@ def compare(
     out: str | PathLike | None = None,
     jobs: int = 1,
     *,
-    backend: str = "numba",
+    backend: str = DEFAULT_BACKEND,
     dtype: str = "float32",
     resume: bool = False,
     force: bool = False,
@@ -193,6 +194,8 @@ def execute(plan: Plan, console: Console) -> Comparison:
     outcomes = run_all(plan, console)
     table = table_of(plan, outcomes)
     write_tables(plan, table)
+    from unitarygraph.comparing.curves import draw_comparison
+
     draw_comparison(plan, table)
     found = Comparison(plan, outcomes, table)
     for outcome in outcomes.values():

@@ -12,6 +12,7 @@ import pytensor
 
 from unitarygraph import models, tasks
 from unitarygraph.models.base import Model
+from unitarygraph.training.backends import DEFAULT_BACKEND
 from unitarygraph.training.options import resolve, spelled_out
 from unitarygraph.training.run import prepare
 from unitarygraph.training.settings import ENDLESS, Settings, TrainingOptions, flat
@@ -87,7 +88,7 @@ def arrange(
     *,
     seeds: int = 1,
     hidden: int = 128,
-    backend: str = "numba",
+    backend: str = DEFAULT_BACKEND,
     dtype: str = "float32",
     assignments: Mapping[str, Any] | None = None,
     jobs: int = 1,
@@ -246,7 +247,7 @@ def command_of(
         if sets.get(name) is not None:
             words += [f"--{name}", str(sets.pop(name))]
     words += ["--hidden", str(hidden)]
-    words += ["--backend", backend] if backend != "numba" else []
+    words += ["--backend", backend] if backend != DEFAULT_BACKEND else []
     words += ["--dtype", dtype] if dtype != "float32" else []
     words += ["--jobs", str(jobs)] if jobs > 1 else []
     for key, value in sets.items():

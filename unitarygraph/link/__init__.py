@@ -1,4 +1,4 @@
-"""Kernels for PyTensor's backends, registered when PyTensor first uses the backend.
+"""The mode KERNELS, and kernels for PyTensor's backends, registered when PyTensor first uses them.
 
 PyTensor loads a backend's dispatch module on the first compilation for it and has no hook for
 third-party Ops. `register_when_used` imports our kernels right after that module, through a finder
@@ -52,7 +52,8 @@ class _KernelFinder(MetaPathFinder):
 
 
 def register_when_used():
-    """Register the kernels of each backend now if PyTensor has loaded it, else when it does."""
+    """Register the mode, and the kernels of each backend now if PyTensor has loaded it, else then."""
+    import_module("unitarygraph.link.python")
     for dispatch, kernels in KERNELS.items():
         if dispatch in sys.modules:
             import_module(kernels)

@@ -1,12 +1,13 @@
 """The entry: iterations, history, result."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
-from scipy.optimize import OptimizeResult
 
 from unitarygraph.minimize.conjugate_gradient import conjugate_gradient
 from unitarygraph.minimize.lbfgs import lbfgs
@@ -14,6 +15,9 @@ from unitarygraph.minimize.problem import Problem
 from unitarygraph.minimize.stop import converged, exhausted, interrupted, not_finite
 from unitarygraph.minimize.trust_regions import trust_regions
 from unitarygraph.stacked.typing import Params
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 #: name -> generator of points of a `Problem`
 METHODS = {
@@ -114,6 +118,8 @@ def minimize(
 def _reason_to_stop(problem, here, tol, nit, max_iterations, callback):
     """The `Stop` that ends the iterations here, None where they go on."""
     if callback is not None and nit:
+        from scipy.optimize import OptimizeResult
+
         try:
             values = problem.as_given(here.x)
             callback(OptimizeResult(x=values, fun=here.fun, grad_norm=here.norm, nit=nit))
@@ -125,6 +131,8 @@ def _reason_to_stop(problem, here, tol, nit, max_iterations, callback):
 
 
 def _result(problem, here, history, stop):
+    from scipy.optimize import OptimizeResult
+
     return OptimizeResult(
         x=[np.array(value) for value in problem.as_given(here.x)],
         fun=here.fun,

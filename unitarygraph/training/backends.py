@@ -11,12 +11,14 @@ from importlib.util import find_spec
 
 #: backend -> (PyTensor's mode, the package it needs, the extra of ours that installs that)
 BACKENDS = {
+    "kernels": ("KERNELS", None, None),
     "numba": ("NUMBA", "numba", None),
     "jax": ("JAX", "jax", "jax"),
     "pytorch": ("PYTORCH", "torch", "torch"),
     "c": ("CVM", None, None),
     "python": ("FAST_COMPILE", None, None),
 }
+DEFAULT_BACKEND = "kernels"
 
 
 def check_backend(backend: str) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees of a run: its line while it trains, its tables, and curves.png."""
+"""What a person sees of a run in the terminal or a notebook: its line while it trains, its tables."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from unitarygraph.training.compile_times import last_time, remember
 from unitarygraph.training.settings import ENDLESS, Settings
 from unitarygraph.training.store import Row, RunDirectory
 
@@ -93,10 +89,12 @@ class Progress:
 
     @contextmanager
     def compiling(self, what: str) -> Iterator[None]:
-        """Say that `what` is compiled and, when it is done, how long that took."""
+        """Say what is compiled and how long that took the last time; then, how long it took."""
         began = time.perf_counter()
         before = f"{self.label}  " if self.label else ""
-        message = f"{before}compiling {what}, which can take a minute the first time ..."
+        known = last_time(what)
+        expected = "for the first time" if known is None else f"{known:.1f} s the last time"
+        message = f"{before}compiling {what}, {expected} ..."
         if self.console.is_terminal:
             with self.console.status(message):
                 yield
@@ -104,6 +102,7 @@ class Progress:
             self.console.print(message, soft_wrap=True, highlight=False)
             yield
         seconds = time.perf_counter() - began
+        remember(what, seconds)
         self.console.print(f"{before}compiled in {seconds:.1f} s", soft_wrap=True, highlight=False)
 
     @contextmanager
@@ -246,53 +245,3 @@ def written(name: str, value: Any) -> str:
     if name.endswith("/ baseline"):
         return f"{100 * value:.3g} %"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-TRAIN, TEST, REFERENCE = "#1f5fa8", "#c8511b", "#6b6b6b"
-
-
-def draw_curves(path: Path, rows: list[Row], title: str, baseline: float | None = None) -> None:
-    """Draw the rows of metrics.jsonl to `path`; panels without numbers are left out.
-
-    Loss and unitarity have logarithmic axes: values that are zero are not drawn there.
-    """
-    panels = [("loss", "log"), ("accuracy", "linear"), ("unitarity", "log")]
-    panels = [(name, scale) for name, scale in panels if _points(rows, name)[0]]
-    height = 1 + 2.4 * max(len(panels), 1)
-    figure = Figure(figsize=(8, height))
-    FigureCanvasAgg(figure)
-    # Margins in inches: a layout engine would draw everything three times to find them.
-    figure.subplots_adjust(0.17, 0.5 / height, 0.98, 1 - 0.45 / height, hspace=0.1)
-    figure.suptitle(title)
-    axes = figure.subplots(max(len(panels), 1), 1, sharex=True, squeeze=False)[:, 0]
-    for axis, (name, scale) in zip(axes, panels, strict=False):
-        _panel(axis, rows, name, scale)
-        if name == "loss" and baseline is not None:
-            axis.axhline(
-                baseline, color=REFERENCE, linestyle="--", label=f"baseline {baseline:.3g}"
-            )
-        if name == "accuracy":
-            axis.set_ylim(-0.03, 1.03)
-            axis.yaxis.set_major_formatter(PercentFormatter(1.0))
-        if len(axis.get_legend_handles_labels()[0]) > 1:
-            axis.legend(frameon=False)
-    axes[-1].set_xlabel("step")
-    figure.savefig(path, dpi=120)
-
-
-def _panel(axis: Axes, rows: list[Row], name: str, scale: str) -> None:
-    label = r"$\|W^H W - I\|_F$" if name == "unitarity" else name
-    axis.plot(*_points(rows, name), color=TRAIN, linewidth=1.2, label="training batch")
-    steps, values = _points(rows, f"eval_{name}")
-    if steps:
-        axis.plot(steps, values, "o-", color=TEST, markersize=4, label="evaluation set")
-    if scale == "log" and any(value > 0 for value in _points(rows, name)[1]):
-        axis.set_yscale("log", nonpositive="mask")
-    axis.set_ylabel(label)
-    axis.yaxis.set_label_coords(-0.165, 0.5)
-    axis.grid(alpha=0.25)
-
-
-def _points(rows: list[Row], name: str) -> tuple[list[int], list[float]]:
-    chosen = [row for row in rows if row.get(name) is not None]
-    return [row["step"] for row in chosen], [row[name] for row in chosen]

@@ -8,7 +8,7 @@ from typing import Any
 
 from unitarygraph import models, tasks
 from unitarygraph.parameter import GROUPS
-from unitarygraph.training.backends import check_backend
+from unitarygraph.training.backends import DEFAULT_BACKEND, check_backend
 from unitarygraph.training.rules import Rule, check_rule, companion_of, rule_options
 from unitarygraph.training.settings import SHORT_FORMS, Settings, TrainingOptions, flat
 from unitarygraph.training.values import Option, options_from, parse
@@ -24,7 +24,7 @@ def resolve(
     task: str = "copying",
     model: str = "exprnn",
     hidden: int = 128,
-    backend: str = "numba",
+    backend: str = DEFAULT_BACKEND,
     dtype: str = "float32",
     assignments: Mapping[str, Any] | None = None,
     said: str = "--set ",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,17 @@ from rich.console import Console
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Task
 from unitarygraph.training.columns import Columns
-from unitarygraph.training.display import Progress, console_for, draw_curves, summary
+from unitarygraph.training.display import Progress, console_for, summary
 from unitarygraph.training.loop import take_steps
 from unitarygraph.training.options import resolve
 from unitarygraph.training.process import resources
 from unitarygraph.training.program import Program, Scalars, model_of, restore_model, task_of
 from unitarygraph.training.settings import Settings
 from unitarygraph.training.store import Row, RunDirectory, read_rows, versions
+
+# It is loaded when there is something to draw, after the training: too late to find it missing.
+if find_spec("matplotlib") is None:
+    raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
 
 
 @dataclass(eq=False)
@@ -114,8 +119,8 @@ def train(
     out
         The run directory, ``runs/TASK-MODEL`` by default.
     backend, dtype
-        ``numba`` (default), ``jax``, ``pytorch``, ``c`` or ``python``; ``float32`` (default) or
-        ``float64``.
+        ``kernels`` (default), ``numba``, ``jax``, ``pytorch``, ``c`` or ``python``; ``float32``
+        (default) or ``float64``.
     resume, force
         Continue the run in `out`, or overwrite it. What is given beside `resume` must be what the
         run began with, but for what :func:`~unitarygraph.training.settings.may_resume` lets change.
@@ -236,7 +241,8 @@ def execute(files: RunDirectory, program: Program, console: Console, label: str 
         pytensor.config.change_flags(floatX=settings.dtype),
         resources(training.blas_threads),
     ):
-        with progress.compiling(f"{settings.model} for {settings.task} ({settings.backend})"):
+        size = f"{settings.hidden} hidden units, {settings.backend}"
+        with progress.compiling(f"{settings.model} for {settings.task} ({size})"):
             program.compile()
         checkpoint = files.load_checkpoint()
         try:
@@ -272,6 +278,8 @@ def evaluate(files: RunDirectory, program: Program, console: Console) -> tuple[i
 
 def draw(files: RunDirectory, settings: Settings, baseline: float | None) -> None:
     """Draw ``curves.png`` from ``metrics.jsonl``."""
+    from unitarygraph.training.curves import draw_curves
+
     title = f"{settings.task}, {settings.model}, {settings.hidden} hidden units"
     draw_curves(files.curves, read_rows(files.metrics), title, baseline)
 

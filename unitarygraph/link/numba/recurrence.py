@@ -55,7 +55,7 @@ def numba_steps_op(op, node, **kwargs):
         body.append("    " * depth + line)
 
     known = set()
-    read = {k: named for k, named in op.present.items() if k not in op.unread}
+    read = op.present
     first = next(iter(read))
     for name, named in read.items():
         message = f"{op.title}: {name} must be {pattern(named)}"
