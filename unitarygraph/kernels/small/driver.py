@@ -26,8 +26,9 @@ class LaneFunction:
     """An algorithm in lanes: `function` of the inputs, the outputs and work space.
 
     ``work`` names the work space as an Op's signature does its inputs, ``"F(n,n),R(n)"``; letters are
-    those of the Op, or 1. With ``checked`` the function returns whether it is done: where it is not, the
-    whole batch is left to the Op's `compute`. ``suits`` is the source of a condition on ``count``,
+    those of the Op, or 1. With ``places`` each array of the work space is a stack of so
+    many. With ``checked`` the function returns whether it is done: where it is not, the whole batch is
+    left to the Op's `compute`. ``suits`` is the source of a condition on ``count``,
     the number of matrices, and the letters, under which the function is the better one.
 
     ``rows``, if there is one, is the algorithm for one matrix whose rows are in registers
@@ -36,6 +37,7 @@ class LaneFunction:
 
     function: Callable
     work: str = ""
+    places: int = 0
     checked: bool = False
     suits: str = "True"
     rows: Callable | None = None
@@ -118,15 +120,19 @@ def source_of(op, lane_function):
     def emit(depth, line):
         lines.append("    " * depth + line)
 
+    def stack(name):
+        """Leading axis of work space that is a stack."""
+        return [str(lane_function.places)] if lane_function.places and name[0] == "w" else []
+
     def emit_memory(depth, in_rows):
         total = " + ".join(f"size_{name}" for name, _ in arrays)
         for name, slot in arrays:
-            shape = shape_of(slot, in_rows)
+            shape = [*stack(name), *shape_of(slot, in_rows)]
             emit(depth, f"size_{name} = {' * '.join(shape)}")
         emit(depth, f"memory = np.empty(({total} + 1) * lanes, dtype)")
         emit(depth, "place = (memory.ctypes.data + 63) // 64 * 64")
         for name, slot in arrays:
-            shape = ", ".join([*shape_of(slot, in_rows), "lanes"])
+            shape = ", ".join([*stack(name), *shape_of(slot, in_rows), "lanes"])
             emit(depth, f"{name} = carray_at(place, ({shape},), dtype)")
             if (name, slot) in inputs + outputs:
                 emit(depth, f"flat_{name} = carray_at(place, (size_{name}, lanes), dtype)")
@@ -197,7 +203,7 @@ def source_of(op, lane_function):
 
 
 def shape_of(slot, in_rows):
-    """Shape of a slot's array but for the lanes, as source: a number of registers a row, or of entries."""
+    """Shape of a slot's array but for the lanes, as source: registers a row, or entries."""
     *rows, columns = slot.letters
     columns = f"(({columns} + lanes - 1) // lanes)" if in_rows else columns
     return [*(["2"] if slot.stacked else []), *rows, columns]

@@ -4,6 +4,9 @@ Taylor polynomials of degree 8 and 18 of few products, scaling and squaring, in 
 `unitarygraph.ops.expm.taylor` for many matrices at once, or for one that is small. Of a skew-Hermitian
 matrix the square's factor of what is lost in unitarity is undone by a step of Newton's and Schulz's
 iteration for the polar factor, :math:`U + \frac12 U (I - U^H U)`, which squares it.
+
+The products are the steps of one loop that has one place for a product and one for a combination of
+powers: LLVM, which takes seconds for each place, meets them once.
 """
 
 from functools import cache
@@ -17,7 +20,6 @@ from unitarygraph.kernels.small.lane_numbers import (
     any_lane,
     at,
     choose,
-    conj,
     larger,
     put,
     put_entry,
@@ -26,7 +28,7 @@ from unitarygraph.kernels.small.lane_numbers import (
     zero_of,
 )
 from unitarygraph.kernels.small.layouts import LANES, ROWS
-from unitarygraph.kernels.small.products import OPTIONS
+from unitarygraph.kernels.small.products import INLINED, OPTIONS
 from unitarygraph.ops.expm.taylor_polynomials import POLYNOMIALS
 
 # Coefficients of I, A, A^2, A^3, A^6 in P_0, ..., P_5 of `taylor_polynomials`, and c.
@@ -38,8 +40,28 @@ FACTORS = np.array([POLYNOMIALS[degree].c for degree in (LOW, HIGH)])
 # Squarings after which a unitary matrix is brought back: what is lost in it has a square below epsilon.
 STEPS_DOUBLE, STEPS_SINGLE = 16, 6
 
+# Places of the work space: A, its powers, two factors and the value; those of the tangents follow.
+A, A2, A3, A6, T, R, Y = range(7)
+PLACES = 7
+# Steps, each of one product: left and right factor and result, and whether this starts from zero.
+SQUARE, CUBE, SIXTH, INNER, OUTER, DOUBLE, GRAM, CORRECT, END = range(9)
+STEPS = np.array(
+    [
+        (A, A, A2, 1),
+        (A2, A, A3, 1),
+        (A3, A3, A6, 1),
+        (T, R, Y, 0),
+        (T, R, Y, 0),
+        (Y, Y, T, 1),
+        (T, Y, R, 1),
+        (Y, R, T, 0),
+    ]
+)
+# Combinations before the steps INNER and OUTER: where to, and of which row.
+COMBINED = np.array([[(Y, 0), (T, 1), (R, 2)], [(T, 4), (R, 5), (Y, 3)]])
 
-@njit(**OPTIONS)
+
+@njit(**INLINED)
 def clear(a):
     """a = 0."""
     for i in range(a.shape[-3]):
@@ -47,7 +69,7 @@ def clear(a):
             put(a, i, j, zero_of(a))
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def copy(a, c):
     """c = a."""
     for i in range(a.shape[-3]):
@@ -55,7 +77,7 @@ def copy(a, c):
             put(c, i, j, at(a, i, j))
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def copy_where(mask, a, c):
     """c = a where the mask is true."""
     for i in range(a.shape[-3]):
@@ -63,179 +85,131 @@ def copy_where(mask, a, c):
             put(c, i, j, choose(mask, at(a, i, j), at(c, i, j)))
 
 
-@njit(**OPTIONS)
-def add_multiple(a, x, c):
-    """c += x a."""
-    for i in range(a.shape[-3]):
-        for j in range(a.shape[-2]):
-            put(c, i, j, at(c, i, j) + at(a, i, j) * x)
-
-
-@njit(**OPTIONS)
-def combine(high, row, a, a2, a3, a6, c):
-    """A row of the table times the powers of A, but for I's coefficient."""
-    t1, t2, t3, t6 = (
-        TABLE[int(high), row, 1],
-        TABLE[int(high), row, 2],
-        TABLE[int(high), row, 3],
-        TABLE[int(high), row, 4],
-    )
+@njit(**INLINED)
+def combine(high, coefficients, a, a2, a3, a6, factor, y, c):
+    """c = a row of the table times the powers of A, but for I's coefficient, and ``factor`` y."""
+    t1, t2, t3, t6 = coefficients[1], coefficients[2], coefficients[3], coefficients[4]
     for i in range(a.shape[-3]):
         for j in range(a.shape[-2]):
             total = at(a, i, j) * t1 + at(a2, i, j) * t2
             if high:
                 total = total + at(a3, i, j) * t3 + at(a6, i, j) * t6
+            if factor != 0.0:
+                total = total + at(y, i, j) * factor
             put(c, i, j, total)
 
 
 @cache
-def exponential(layout, unitary):
-    """``value`` and ``derivative`` in a layout.
+def exponential(layout, unitary, tangent):
+    """``exponential(e, w)``: exp of ``w[A]`` to ``w[Y]``; with ``tangent`` its derivative at e only.
 
-    ``value(x, y, work)`` is y = exp x, ``derivative(x, e, d, work)`` d = L_x(e); x is lost, and what is
-    ``unitary`` is kept so.
+    Of the derivative comes also by what to multiply ``w[PLACES + Y]``. What is ``unitary`` is kept so.
     """
     add_product, add_to_diagonal, hconj = layout[:3]
-    halved, low_serves, doubled, normalized, multiply_entries = scaling(layout)
+    halved, low_serves, doubled, normalized, multiply_entries, _ = scaling(layout)
+    parts = 2 if tangent else 1
 
     @njit(**OPTIONS)
-    def multiply(a, b, c):
-        clear(c)
-        add_product(a, b, c)
+    def exponential(e, w):
+        left, norm = halved(w[A])
+        power, more = normalized(e, w[(parts - 1) * PLACES + A], left) if tangent else (norm, norm)
+        high = not low_serves(w[A], norm)
+        row = 1 if high else 0
+        due = left > NONE
+        mask = due
+        squarings, finished = 0, tangent or not unitary or not high
+        often = STEPS_DOUBLE if is_double(e) else STEPS_SINGLE
+        step = SQUARE
+        while step != END:
+            value, tangents = True, tangent
+            if step in (INNER, OUTER):
+                if step == OUTER and tangent:
+                    value = any_lane(due)
+                for part in range(parts):
+                    p = part * PLACES
+                    for k in range(3):
+                        place, which = COMBINED[step - INNER, k]
+                        factor = 0.0
+                        if step == OUTER and k < 2:
+                            factor = FACTORS[row] if k else 1.0
+                        coefficients = TABLE[row, which]
+                        combine(
+                            high,
+                            coefficients,
+                            w[p + A],
+                            w[p + A2],
+                            w[p + A3],
+                            w[p + A6],
+                            factor,
+                            w[p + Y],
+                            w[p + place],
+                        )
+                        if part == 0:
+                            add_to_diagonal(w[place], coefficients[0])
+            elif step == DOUBLE:
+                left = choose(due, left * 0.5, left)
+                if tangent:
+                    value = any_lane(left > NONE)
+                    here = more > 1.0
+                    if any_lane(here):
+                        multiply_entries(
+                            w[(parts - 1) * PLACES + Y], choose(here, 0.5, norm * 0.0 + 1.0)
+                        )
+                        more = choose(here, more * 0.5, more)
+            elif step == GRAM:
+                tangents = False
+                hconj(w[Y], w[T])
+            elif step == CORRECT:
+                tangents = False
+                multiply_entries(w[R], -0.5)
+                add_to_diagonal(w[R], 0.5)
+                copy(w[Y], w[T])
 
-    @njit(**OPTIONS)
-    def add_derivative(a, da, b, db, dc):
-        """dc += da b + a db."""
-        add_product(da, b, dc)
-        add_product(a, db, dc)
+            i, j, k, fresh = STEPS[step]
+            # Value, da b and a db.
+            for part in range(0 if value else 1, 3 if tangents else 1):
+                to = w[k if part == 0 else k + PLACES]
+                if fresh and part < 2:
+                    clear(to)
+                add_product(
+                    w[i + PLACES if part == 1 else i], w[j + PLACES if part == 2 else j], to
+                )
 
-    @njit(**OPTIONS)
-    def multiply_pair(a, da, b, db, c, dc):
-        """(c, dc) = (a, da) (b, db)."""
-        multiply(a, b, c)
-        clear(dc)
-        add_derivative(a, da, b, db, dc)
-
-    @njit(**OPTIONS)
-    def combine_with_unit(high, row, a, a2, a3, a6, c):
-        combine(high, row, a, a2, a3, a6, c)
-        add_to_diagonal(c, TABLE[int(high), row, 0])
-
-    @njit(**OPTIONS)
-    def grow(f, a, a2, a3, a6):
-        """A becomes f A, and its powers theirs."""
-        f3 = f * f * f
-        multiply_entries(a, f)
-        multiply_entries(a2, f * f)
-        multiply_entries(a3, f3)
-        multiply_entries(a6, f3 * f3)
-
-    @njit(**OPTIONS)
-    def bring_back(mask, u, t, r):
-        """U becomes U + U (I - U^H U) / 2 where the mask is true."""
-        hconj(u, t)
-        multiply(t, u, r)
-        multiply_entries(r, -0.5)
-        add_to_diagonal(r, 0.5)
-        copy(u, t)
-        add_product(u, r, t)
-        copy_where(mask, t, u)
-
-    @njit(**OPTIONS)
-    def value(x, y, work):
-        a2, a3, a6, t, r = work
-        left, norm = halved(x)
-        high = not low_serves(x, norm)
-        multiply(x, x, a2)
-        if high:
-            multiply(a2, x, a3)
-            multiply(a3, a3, a6)
-            if any_lane(left > NONE):
-                f = doubled(x, a2, a3, a6, norm, left)
+            if step == SIXTH and any_lane(due):
+                f = doubled(w[A], w[A2], w[A3], w[A6], norm, left)
                 left = left / f
-                grow(f, x, a2, a3, a6)
-        combine_with_unit(high, 0, x, a2, a3, a6, y)
-        combine_with_unit(high, 1, x, a2, a3, a6, t)
-        combine_with_unit(high, 2, x, a2, a3, a6, r)
-        add_product(t, r, y)
-        combine_with_unit(high, 4, x, a2, a3, a6, t)
-        combine_with_unit(high, 5, x, a2, a3, a6, r)
-        add_multiple(y, 1.0, t)
-        add_multiple(y, FACTORS[int(high)], r)
-        combine_with_unit(high, 3, x, a2, a3, a6, y)
-        add_product(t, r, y)
-        steps, due = 0, left > NONE
-        while any_lane(due):
-            multiply(y, y, t)
-            copy_where(due, t, y)
-            steps += 1
-            if unitary and steps % (STEPS_DOUBLE if is_double(x) else STEPS_SINGLE) == 0:
-                bring_back(due, y, t, r)
-            left = choose(due, left * 0.5, left)
-            due = left > NONE
-        if unitary and high:
-            bring_back(norm >= 0.0, y, t, r)
+                due = left > NONE
+                mask = due
+                power_of_f = f
+                for place in range(A6 + 1):
+                    for part in range(parts):
+                        multiply_entries(w[place + part * PLACES], power_of_f)
+                    power_of_f = power_of_f * (f if place < A3 else power_of_f)
+            if step in (DOUBLE, CORRECT):
+                for part in range(0 if value else 1, 2 if tangents else 1):
+                    copy_where(mask, w[part * PLACES + T], w[part * PLACES + Y])
+            if step == DOUBLE:
+                squarings += 1
+                due = left > NONE
 
-    @njit(**OPTIONS)
-    def derivative(x, e, d, work):
-        a2, a3, a6, t, r, y, dx, da2, da3, da6, dt, dr = work
-        left, norm = halved(x)
-        power, more = normalized(e, dx, left)
-        high = not low_serves(x, norm)
-        multiply_pair(x, dx, x, dx, a2, da2)
-        if high:
-            multiply_pair(a2, da2, x, dx, a3, da3)
-            multiply_pair(a3, da3, a3, da3, a6, da6)
-            if any_lane(left > NONE):
-                f = doubled(x, a2, a3, a6, norm, left)
-                left = left / f
-                grow(f, x, a2, a3, a6)
-                grow(f, dx, da2, da3, da6)
-        combine_with_unit(high, 0, x, a2, a3, a6, y)
-        combine_with_unit(high, 1, x, a2, a3, a6, t)
-        combine_with_unit(high, 2, x, a2, a3, a6, r)
-        combine(high, 0, dx, da2, da3, da6, d)
-        combine(high, 1, dx, da2, da3, da6, dt)
-        combine(high, 2, dx, da2, da3, da6, dr)
-        add_product(t, r, y)
-        add_derivative(t, dt, r, dr, d)
-        combine_with_unit(high, 4, x, a2, a3, a6, t)
-        combine_with_unit(high, 5, x, a2, a3, a6, r)
-        combine(high, 4, dx, da2, da3, da6, dt)
-        combine(high, 5, dx, da2, da3, da6, dr)
-        add_multiple(y, 1.0, t)
-        add_multiple(y, FACTORS[int(high)], r)
-        add_multiple(d, 1.0, dt)
-        add_multiple(d, FACTORS[int(high)], dr)
-        combine(high, 3, dx, da2, da3, da6, d)
-        add_derivative(t, dt, r, dr, d)
-        steps, due = 0, left > NONE
-        if any_lane(due):
-            combine_with_unit(high, 3, x, a2, a3, a6, y)
-            add_product(t, r, y)
-        while any_lane(due):
-            if any_lane(more > 1.0):
-                here = more > 1.0
-                multiply_entries(d, choose(here, 0.5, 1.0 + zero_real(d)))
-                more = choose(here, more * 0.5, more)
-            clear(dt)
-            add_derivative(y, d, y, d, dt)
-            copy_where(due, dt, d)
-            left = choose(due, left * 0.5, left)
-            later = left > NONE
-            if any_lane(later):
-                multiply(y, y, t)
-                copy_where(due, t, y)
-                steps += 1
-                if unitary and steps % (STEPS_DOUBLE if is_double(x) else STEPS_SINGLE) == 0:
-                    bring_back(due, y, t, r)
-            due = later
-        multiply_entries(d, power)
+            if step == SQUARE:
+                step = CUBE if high else INNER
+            elif step < OUTER or step == GRAM:
+                step += 1
+            elif unitary and value and step == DOUBLE and squarings % often == 0:
+                step = GRAM
+            elif any_lane(due):
+                step, mask = DOUBLE, due
+            elif finished:
+                step = END
+            else:
+                step, mask, finished = GRAM, norm >= 0.0, True
+        return power
 
-    return value, derivative
+    return exponential
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def zero_real(a):
     """0, a real number."""
     return real(zero_of(a))
@@ -243,19 +217,18 @@ def zero_real(a):
 
 # Where one matrix fills registers, or few matrices leave most lanes of theirs empty.
 IN_ROWS = "n > 6 or count < 4"
-# Work beside the copy of A.
-VALUE_WORK, DERIVATIVE_WORK = 5, 12
 
 
 @cache
 def general_value(layout):
     """y = exp a."""
-    value, _ = exponential(layout, False)
+    exponential_of = exponential(layout, False, False)
 
-    @njit(**OPTIONS)
-    def expm(a, y, x, *work):
-        copy(a, x)
-        value(x, y, work)
+    @njit(**INLINED)
+    def expm(a, y, w):
+        copy(a, w[A])
+        exponential_of(a, w)
+        copy(w[Y], y)
 
     return expm
 
@@ -263,13 +236,13 @@ def general_value(layout):
 @cache
 def general_derivative(layout, adjoint):
     """d = L_a(e), or L_{a^H}(e)."""
-    _, derivative = exponential(layout, False)
+    exponential_of, multiply_to = exponential(layout, False, True), scaling(layout).multiply_to
     prepare = layout.hconj if adjoint else copy
 
-    @njit(**OPTIONS)
-    def frechet(a, e, d, x, *work):
-        prepare(a, x)
-        derivative(x, e, d, work)
+    @njit(**INLINED)
+    def frechet(a, e, d, w):
+        prepare(a, w[A])
+        multiply_to(w[PLACES + Y], exponential_of(e, w), d)
 
     return frechet
 
@@ -278,7 +251,7 @@ def general_derivative(layout, adjoint):
 def skew_part(layout):
     """``x = (a - a^H) / 2``; returns whether that is a, to the accuracy that `ExpmSkew` asks for."""
 
-    @njit(**OPTIONS)
+    @njit(**INLINED)
     def skew_part(a, x, t):
         layout_hconj(a, t)
         size, defect = zero_real(a), zero_real(a)
@@ -299,18 +272,19 @@ def skew_part(layout):
 @cache
 def skew_value(layout):
     """u = exp a, and zeros for what `SkewFrechet` does without."""
-    value, _ = exponential(layout, True)
+    exponential_of = exponential(layout, True, False)
     split = skew_part(layout)
 
-    @njit(**OPTIONS)
-    def expm_skew(a, u, w, vh, x, *work):
-        if not split(a, x, u):
-            return False
-        value(x, u, work)
-        for i in range(w.shape[0]):
-            put_entry(w, i, zero_real(a))
-        clear(vh)
-        return True
+    @njit(**INLINED)
+    def expm_skew(a, u, eigenvalues, vh, w):
+        done = split(a, w[A], u)
+        if done:
+            exponential_of(a, w)
+            copy(w[Y], u)
+            for i in range(eigenvalues.shape[0]):
+                put_entry(eigenvalues, i, zero_real(a))
+            clear(vh)
+        return done
 
     return expm_skew
 
@@ -318,15 +292,15 @@ def skew_value(layout):
 @cache
 def skew_derivative(layout, adjoint):
     """d = L_x(e) of the skew-Hermitian part x of a, or of -x."""
-    _, derivative = exponential(layout, True)
-    split, multiply_entries = skew_part(layout), scaling(layout)[-1]
+    exponential_of, split = exponential(layout, True, True), skew_part(layout)
+    multiply_entries, multiply_to = scaling(layout)[-2:]
 
-    @njit(**OPTIONS)
-    def skew_frechet(a, w, vh, e, d, x, *work):
-        split(a, x, d)
+    @njit(**INLINED)
+    def skew_frechet(a, eigenvalues, vh, e, d, w):
+        split(a, w[A], d)
         if adjoint:
-            multiply_entries(x, -1.0)
-        derivative(x, e, d, work)
+            multiply_entries(w[A], -1.0)
+        multiply_to(w[PLACES + Y], exponential_of(e, w), d)
 
     return skew_frechet
 
@@ -335,20 +309,21 @@ def lane_function(op):
     """That of an Op of `unitarygraph.ops.expm`."""
     match type(op).__name__:
         case "ExpmPath" if op.order == 0:
-            return in_layouts(general_value, VALUE_WORK)
+            return in_layouts(general_value, PLACES)
         case "ExpmPath":
-            return in_layouts(general_derivative, DERIVATIVE_WORK, op.adjoint)
+            return in_layouts(general_derivative, 2 * PLACES, op.adjoint)
         case "ExpmSkew":
-            return in_layouts(skew_value, VALUE_WORK, checked=True)
+            return in_layouts(skew_value, PLACES, checked=True)
         case "SkewFrechet":
-            return in_layouts(skew_derivative, DERIVATIVE_WORK, op.adjoint)
+            return in_layouts(skew_derivative, 2 * PLACES, op.adjoint)
 
 
-def in_layouts(make, work, *settings, checked=False):
-    """The algorithm in both layouts, with so many matrices of work space beside the copy of A."""
+def in_layouts(make, places, *settings, checked=False):
+    """The algorithm in both layouts, with so many matrices of work space."""
     return LaneFunction(
         make(LANES, *settings),
-        ",".join(["F(n,n)"] * (work + 1)),
+        "F(n,n)",
+        places=places,
         checked=checked,
         rows=make(ROWS, *settings),
         in_rows=IN_ROWS,

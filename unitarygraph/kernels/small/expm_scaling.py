@@ -6,7 +6,9 @@ matrix is still to be squared is a power of two for each lane, ``left``: 1 / 2^1
 may exceed the largest number otherwise.
 """
 
+from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -24,7 +26,7 @@ from unitarygraph.kernels.small.lane_numbers import (
     zero_of,
 )
 from unitarygraph.kernels.small.matrices import largest_entry, least_normal
-from unitarygraph.kernels.small.products import OPTIONS
+from unitarygraph.kernels.small.products import INLINED, OPTIONS
 from unitarygraph.ops.expm.taylor_scaling import LIMITS, NORM_LIMIT, weights
 
 # ``left`` of a matrix that is not to be squared.
@@ -41,6 +43,17 @@ FACTORS = 18
 MOST_DOUBLE, MOST_SINGLE = 2.0**512, 2.0**64
 
 
+class Scaling(NamedTuple):
+    """Functions of matrices in a layout, as `scaling` says for each of them."""
+
+    halved: Callable
+    low_serves: Callable
+    doubled: Callable
+    normalized: Callable
+    multiply_entries: Callable
+    multiply_to: Callable
+
+
 @njit(**OPTIONS)
 def is_double(a):
     """Whether an array is of float64: known to the compiler."""
@@ -49,7 +62,7 @@ def is_double(a):
 
 @cache
 def scaling(layout):
-    """``halved``, ``low_serves``, ``doubled`` and ``normalized`` for matrices in a layout."""
+    """What scales matrices in a layout."""
     sum_across, largest_across = layout.sum_across, layout.largest_across
 
     @njit(**OPTIONS)
@@ -74,7 +87,14 @@ def scaling(layout):
             for j in range(a.shape[-2]):
                 put(a, i, j, at(a, i, j) * x)
 
-    @njit(**OPTIONS)
+    @njit(**INLINED)
+    def multiply_to(a, x, c):
+        """c = x a, x real."""
+        for i in range(a.shape[-3]):
+            for j in range(a.shape[-2]):
+                put(c, i, j, at(a, i, j) * x)
+
+    @njit(**INLINED)
     def halved(a):
         """A becomes so small a part of it that degree 18 serves: ``left`` and the new norm."""
         limit = HIGH_DOUBLE if is_double(a) else HIGH_SINGLE
@@ -90,12 +110,12 @@ def scaling(layout):
         multiply_entries(a, factor)
         return choose(due, left, NONE), norm * factor
 
-    @njit(**OPTIONS)
+    @njit(**INLINED)
     def low_serves(a, norm):
         """Whether degree 8 serves in all lanes."""
         return not any_lane(norm > (LOW_DOUBLE if is_double(a) else LOW_SINGLE))
 
-    @njit(**OPTIONS)
+    @njit(**INLINED)
     def tail(one, two, three, six, f):
         """Bound of what degree 18 leaves out at f A, given norms of A's powers."""
         two = -larger(-two, -one * one)
@@ -125,7 +145,7 @@ def scaling(layout):
             power = power * six
         return total
 
-    @njit(**OPTIONS)
+    @njit(**INLINED)
     def doubled(a, a2, a3, a6, norm, left):
         """The power of two by which the halved A may grow again, as its powers' norms allow."""
         two, three, six = norm_of(a2), norm_of(a3), norm_of(a6)
@@ -140,7 +160,7 @@ def scaling(layout):
             above = (excess > 1.0) & (f > 1.0)
         return f
 
-    @njit(**OPTIONS)
+    @njit(**INLINED)
     def normalized(e, d, left):
         """d = e over a power of two and over ``left``, but not all of it where that is too much.
 
@@ -155,4 +175,4 @@ def scaling(layout):
                 put(d, i, j, at(e, i, j) / power * factor)
         return power, left / now
 
-    return halved, low_serves, doubled, normalized, multiply_entries
+    return Scaling(halved, low_serves, doubled, normalized, multiply_entries, multiply_to)

@@ -10,7 +10,7 @@ from numba import njit
 
 from unitarygraph.kernels.small import matrices, rows
 from unitarygraph.kernels.small.lane_numbers import at, plus_product, put
-from unitarygraph.kernels.small.products import OPTIONS
+from unitarygraph.kernels.small.products import INLINED
 
 
 class Layout(NamedTuple):
@@ -27,7 +27,7 @@ class Layout(NamedTuple):
     largest_across: Callable
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def add_product(a, b, c):
     """c += a b; tiles of two rows and four columns."""
     m, inner, n = a.shape[-3], a.shape[-2], b.shape[-2]
@@ -74,14 +74,14 @@ def add_product(a, b, c):
             put(c, i, j, c0)
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def add_to_diagonal(a, x):
     """a += x I."""
     for i in range(a.shape[-3]):
         put(a, i, i, at(a, i, i) + x)
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def across(x):
     """Of one lane itself."""
     return x

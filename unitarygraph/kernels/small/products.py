@@ -8,6 +8,8 @@ from numba import njit
 from unitarygraph.kernels.small.lane_numbers import at, conj, put, zero_of
 
 OPTIONS = {"error_model": "numpy"}
+# Of what is called from one place: LLVM works on each function anew in all that lead to its calls.
+INLINED = OPTIONS | {"inline": "always"}
 
 
 @njit(**OPTIONS)

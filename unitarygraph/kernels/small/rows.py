@@ -22,11 +22,9 @@ from unitarygraph.kernels.small.lane_numbers import (
     plus_product,
     put,
     splat,
-    width_of,
-    zero_of,
 )
-from unitarygraph.kernels.small.load import lane_count, zero_lanes
-from unitarygraph.kernels.small.products import OPTIONS
+from unitarygraph.kernels.small.load import zero_lanes
+from unitarygraph.kernels.small.products import INLINED, OPTIONS
 
 
 @intrinsic
@@ -80,7 +78,7 @@ sum_across = _across(lambda builder, x, y: builder.fadd(x, y))
 largest_across = _across(_larger)
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def add_product(a, b, c):
     """c += a b, square; tiles of four rows and two registers."""
     n, width = a.shape[-3], b.shape[-2]
@@ -147,7 +145,7 @@ def _entries(a):
     return lambda a: a.reshape((1, a.shape[0], a.shape[1] * a.shape[2]))
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def add_to_diagonal(a, x):
     """a += x I."""
     parts = entries(a)
@@ -155,7 +153,7 @@ def add_to_diagonal(a, x):
         parts[0, i, i] += x
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def hconj(a, c):
     """c = a^H, square; c must not be a."""
     given, taken = entries(a), entries(c)
@@ -186,7 +184,7 @@ def load_rows(address, rows, columns, a):
     spoiled = zero_lanes(a)
     for s in range(len(a)):
         spoiled += entry(a, s) * 0.0
-    return spoiled
+    return sum_across(spoiled)
 
 
 @njit(**OPTIONS)
