@@ -4,12 +4,18 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 
 from unitarygraph.link.jax import namespace
 from unitarygraph.link.jax.precision import arrays_of
-from unitarygraph.ops.recurrence import Recurrence, RecurrenceGrad
+from unitarygraph.ops.recurrence import (
+    CheckpointedRecurrence,
+    CheckpointedRecurrenceGrad,
+    Recurrence,
+    RecurrenceGrad,
+)
 
 
 @jax_funcify.register(Recurrence)
+@jax_funcify.register(CheckpointedRecurrence)
 def jax_recurrence(op, node, **kwargs):
-    """`Recurrence`; JAX itself differentiates it in every direction."""
+    """`Recurrence`, or that with checkpoints; JAX itself differentiates it in every direction."""
 
     def recurrence(*inputs):
         return op.array(namespace, *arrays_of(op, node, inputs))
@@ -18,8 +24,9 @@ def jax_recurrence(op, node, **kwargs):
 
 
 @jax_funcify.register(RecurrenceGrad)
+@jax_funcify.register(CheckpointedRecurrenceGrad)
 def jax_recurrence_grad(op, node, **kwargs):
-    """`RecurrenceGrad`."""
+    """`RecurrenceGrad`, or that with checkpoints."""
 
     def recurrence_grad(*inputs):
         return op.array(namespace, *arrays_of(op, node, inputs))

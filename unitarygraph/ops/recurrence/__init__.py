@@ -1,17 +1,22 @@
 """Recurrences: all time steps in one Op, forward and backward.
 
-`op` and `grad` are the recurrence with a matrix, `diagonal` and `diagonal_overlap` that with a diagonal
-one; `array` computes them over any array namespace, `scan` defines them step by step and gives the
-higher derivatives, `reference` is the tests' NumPy loop, `inplace` saves memory.
+`op` and `grad` are the recurrence with a matrix, `checkpointed` and `checkpointed_grad` the same with few
+states kept (`memory` says which), `diagonal` and `diagonal_overlap` that with a diagonal matrix; `array`
+and `segments` compute them over any array namespace, `scan` defines them step by step, `scan_grad` takes
+the higher derivatives from it, `reference` is the tests' NumPy loop, `inplace` saves memory.
 """
 
 from unitarygraph.ops.recurrence import inplace  # noqa: F401  (registers its rewrites)
+from unitarygraph.ops.recurrence.checkpointed import CheckpointedRecurrence
+from unitarygraph.ops.recurrence.checkpointed_grad import CheckpointedRecurrenceGrad
 from unitarygraph.ops.recurrence.diagonal import DiagonalRecurrence, diagonal_recurrence
 from unitarygraph.ops.recurrence.diagonal_overlap import DiagonalOverlap
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
 from unitarygraph.ops.recurrence.op import Recurrence, recurrence
 
 __all__ = [
+    "CheckpointedRecurrence",
+    "CheckpointedRecurrenceGrad",
     "DiagonalOverlap",
     "DiagonalRecurrence",
     "Recurrence",

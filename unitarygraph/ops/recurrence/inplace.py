@@ -3,6 +3,7 @@
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import copy_stack_trace, in2out, node_rewriter
 
+from unitarygraph.ops.recurrence.checkpointed_grad import CheckpointedRecurrenceGrad
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
 from unitarygraph.ops.recurrence.op import Recurrence
 
@@ -43,6 +44,18 @@ def local_drive_bar_over_states_bar(fgraph, node):
     return new
 
 
+@node_rewriter([CheckpointedRecurrenceGrad], inplace=True)
+def local_drive_bar_over_drive(fgraph, node):
+    """The drive's cotangent over the drive."""
+    op = node.op
+    if op.inplace:
+        return None
+    properties = [getattr(op, name) for name in op.__props__ if name != "inplace"]
+    new = CheckpointedRecurrenceGrad(*properties, inplace=True)(*node.inputs)
+    copy_stack_trace(node.outputs, new)
+    return new
+
+
 # After specialization, when no further derivative of the graph is taken; in place as late as
 # PyTensor's own Ops.
 optdb.register(
@@ -50,7 +63,12 @@ optdb.register(
 )
 optdb.register(
     "unitarygraph_recurrence_inplace",
-    in2out(local_states_over_drive, local_drive_bar_over_states_bar, name="recurrence_inplace"),
+    in2out(
+        local_states_over_drive,
+        local_drive_bar_over_states_bar,
+        local_drive_bar_over_drive,
+        name="recurrence_inplace",
+    ),
     "fast_run",
     "inplace",
     "unitarygraph",
