@@ -41,7 +41,8 @@ class Segments:
         given |= {"states": self.states, "moduli": self.moduli, "T": hi - lo, "B": B, "n": n}
         given |= {"first": self.first, "last": self.end, "masked": self.mask is not None}
         kernel, _ = kernel_of(direction, self.field, self.drive.dtype.type, self.activation)
-        kernel(record(layout, **given, alive=0).ctypes.data)
+        table = record(layout, **given, alive=0)
+        kernel(table.ctypes.data)
 
     def rows(self, a: Array) -> Array:
         """These rows of states or outputs."""
@@ -86,7 +87,8 @@ class Sums:
 
     def read_backward(self, states: Array, states_bar: Array, lo: int, hi: int) -> None:
         """Cotangents of states and readout from those of the outputs."""
-        assert self.readout is not None and self.outputs_bar is not None
+        assert self.readout is not None
+        assert self.outputs_bar is not None
         y_bar = self.segments.rows(self.outputs_bar[lo:hi])
         for plane, U, U_bar in planes_of(self.readout, self.readout_bar):
             np.matmul(y_bar, U.T, out=states_bar[plane])

@@ -12,6 +12,7 @@ from unitarygraph.ops.recurrence.checkpointed_grad import CheckpointedRecurrence
 from unitarygraph.ops.recurrence.diagonal import DiagonalRecurrence, diagonal_recurrence
 from unitarygraph.ops.recurrence.diagonal_overlap import DiagonalOverlap
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
+from unitarygraph.ops.recurrence.memory import checked_memory
 from unitarygraph.ops.recurrence.op import Recurrence, recurrence
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "DiagonalRecurrence",
     "Recurrence",
     "RecurrenceGrad",
+    "checked_memory",
     "diagonal_recurrence",
     "recurrence",
 ]

@@ -7,9 +7,9 @@ from pytensor.graph.basic import Variable
 from unitarygraph.ops.activations import RECURRENT
 
 MEMORY = ("all", "sqrt", "invert")
-# Steps that states may be run backward before they meet a checkpoint: their error grows by about half
-# an eps a step, that of W^H W.
-FARTHEST = 1024
+# Steps that states may be run backward before they meet a checkpoint: their error grows by about an
+# eps a step, that of W^H W.
+FARTHEST = 256
 
 
 def checked_memory(memory, activation):
@@ -36,7 +36,7 @@ def schedule(memory):
     """Function of T: the steps k from one checkpoint to the next, and the number of checkpoints.
 
     Checkpoints are the states after k, 2k, ... steps, below T. "sqrt" has k = ceil(sqrt(T)), "invert"
-    k = 1024. Compilers read the function, so it calls nothing of ours.
+    k = 256. Compilers read the function, so it calls nothing of ours.
     """
     fixed = {"sqrt": 0, "invert": FARTHEST}.get(memory, memory)
 

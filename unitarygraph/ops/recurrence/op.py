@@ -69,10 +69,11 @@ def recurrence(
         What is kept for the gradient. ``"all"``: all states. An integer k: the state after every k-th
         step, from which the k states to the next are computed again; ``"sqrt"``: k the root of T, so
         that memory grows as the root of T and time by a third. ``"invert"``: the state after every
-        1024th step, which takes less than the root for T from a thousand to a million: states are run backward, :math:`h_{t-1} = (f^{-1}(h_t) - \text{drive}_t)
-        W^H`, from one checkpoint to the one before, and where they miss it by more than rounding (or
-        W is not unitary, or a bias of the modReLU negative) computed again from there. Others than
-        ``"all"`` need ``states="last"`` or a ``readout``: all states are what they do not keep.
+        256th step, which takes less than the root up to T = 260,000: states are run backward,
+        :math:`h_{t-1} = (f^{-1}(h_t) - \text{drive}_t) W^H`, from one checkpoint to the one before,
+        and where they miss it by more than rounding (or W is not unitary, or a bias of the modReLU
+        negative) computed again from there. Others than ``"all"`` need ``states="last"`` or a
+        ``readout``: all states are what they do not keep.
     readout
         A real matrix U. The result is not states but outputs of all steps, :math:`[\Re h_t; \Im h_t]
         U` or :math:`h_t U`: ``(T, B, k)``.
@@ -92,12 +93,12 @@ def recurrence(
     derivatives and those forward are graphs of `pytensor.scan`, right and slower, and need T >= 1; they
     keep what scan keeps, whatever ``memory`` says.
 
-    With every ``memory`` two arrays of size T remain: the drive, which the caller gives, and its cotangent
-    where it is asked for. In graphs for PyTensor's CPU modes the second takes the place of the first where
-    nobody else reads that (``"invert"`` then keeps a copy of 1024 steps, to be able to go back). Gradients are those of
-    ``"all"``: bit for bit for a last state in the CPU modes when states are computed again, to rounding
-    where they are run backward, where there is a readout, and on JAX and PyTorch, which compute "invert"
-    by checkpoints as well.
+    With every ``memory`` two arrays of size T remain: the drive, which the caller gives, and its
+    cotangent where it, or what it is made of, is asked for. In graphs for PyTensor's CPU modes the
+    second takes the place of the first where nobody else reads that (``"invert"`` then keeps a copy of
+    256 steps, to be able to go back). Gradients are those of ``"all"``: bit for bit for a last state in
+    the CPU modes when states are computed again; to rounding where there is a readout, where states are
+    run backward, and on JAX and PyTorch, which compute "invert" by checkpoints as well.
 
     Source of the checkpoints: Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory
     cost" (2016); of running backward: Gomez et al., "The reversible residual network" (2017).
@@ -161,7 +162,7 @@ def stored_readout(readout, W):
     planes = W.type.ndim - 1
     n = W.type.shape[-1]
     rows = readout.type.shape[0] if readout.type.ndim == 2 else None
-    if readout.type.ndim != 2 or None not in (rows, n) and rows != planes * n:
+    if readout.type.ndim != 2 or (None not in (rows, n) and rows != planes * n):
         raise ValueError(
             f"recurrence: readout must be {'(2n, k)' if planes == 2 else '(n, k)'} with n = {n}, got "
             f"shape {readout.type.shape}"
