@@ -66,9 +66,9 @@ def run(quick=False):
             peaks, times = ({k: pair[i] for k, pair in found.items()} for i in (0, 1))
             size = Row(f"{case}: peak", peaks, unit="MB")
             pace = Row(f"{case}: a step", times, unit="us")
-            if T == STEPS[-1]:
-                targets = [Target(f"sqrt below {LARGEST} MB", peaks["sqrt"], LARGEST, True)]
-                size = replace(size, targets=tuple(targets))
+            if STEPS[-1] == T:
+                target = Target(f"sqrt below {LARGEST} MB", peaks["sqrt"], LARGEST, True)
+                size = replace(size, targets=(target,))
             ratio = times["sqrt"] / times["all"]
             text = f"sqrt at most {SLOWEST}x all"
             rows += [size, replace(pace, targets=(Target(text, ratio, SLOWEST, True),))]

@@ -20,10 +20,10 @@ def peak():
 
 
 def child(side, delay, file):
-    """Import, two training steps of one side, "torch" or "ours" and a model's memory; print the peaks after the imports and at the end.
+    """Import, two training steps of one side; print the peaks after the imports and at the end.
 
-    Ours leaves parameters and batch in ``file``, from which PyTorch's side starts: its process has
-    no PyTensor in memory.
+    A side is "torch", or "ours" and the model's option ``memory``. Ours leaves parameters and batch in
+    ``file``, from which PyTorch's side starts: its process has no PyTensor in memory.
     """
     import numpy as np
 

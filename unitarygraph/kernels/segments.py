@@ -1,7 +1,7 @@
 """One thread's rows of a recurrence on segments of time: forward, and backward with what it sums."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from unitarygraph.kernels.recurrence import kernel_of
 from unitarygraph.kernels.recurrence_inverse import INVERSE
 from unitarygraph.kernels.recurrence_real import BACKWARD, FORWARD
 
-Array = np.ndarray
+Array: TypeAlias = np.ndarray[Any, Any]
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Sums:
         y_bar = self.segments.rows(self.outputs_bar[lo:hi])
         for plane, U, U_bar in planes_of(self.readout, self.readout_bar):
             np.matmul(y_bar, U.T, out=states_bar[plane])
-            U_bar += np.tensordot(states[plane], y_bar, axes=[[0, 1], [0, 1]])
+            U_bar += np.tensordot(states[plane], y_bar, axes=((0, 1), (0, 1)))
 
     def changed(self, lo: int, hi: int) -> list[Array]:
         """Arrays that a segment changes and a second try of it reads."""
@@ -110,7 +110,7 @@ class Sums:
             x[...] = old
 
 
-def planes_of(*matrices: Array):
+def planes_of(*matrices: Array) -> Any:
     """(index of the states' plane, matrices of that plane): one of real ones, two of stacked."""
     if matrices[0].ndim == 2:
         return [(..., *matrices)]

@@ -141,11 +141,12 @@ def recurrence(
             f"recurrence: {complex_names[0]} is complex, so W must be, got a real one of shape "
             f"{W.type.shape}: write unitarygraph.complex(W)"
         )
-    found: Any
+    op: Any
     reads = readout is not None
     U = stored_readout(readout, W) if reads else empty_constant(W.type.ndim, drive.type.dtype)
     if memory == "all":
-        found = Recurrence(field, activation, masked)(drive, W, h0, bias, mask)[STATES[states]]
+        op = Recurrence(field, activation, masked)
+        found = op(drive, W, h0, bias, mask)[STATES[states]]
         if reads:
             return read_out(found, U)
     else:
