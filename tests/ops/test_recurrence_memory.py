@@ -386,7 +386,7 @@ def test_the_memory_of_the_kernels_themselves(memory):
     peak = tracemalloc.get_traced_memory()[1] + checkpoints.nbytes
     tracemalloc.stop()
     # Checkpoints, the states of a block, and half as much of moduli; then W and its gradient.
-    states = {"sqrt": 50 + 49 + 25, "invert": 9 + 15 + 16 + 8}[memory]
+    states = {"sqrt": 50 + 49 + 25, "invert": 9 + 3 + 64 + 32}[memory]
     assert states * h0.nbytes <= peak < (states + 25) * h0.nbytes
 
 

@@ -10,6 +10,8 @@ MEMORY = ("all", "sqrt", "invert")
 # Steps that states may be run backward before they meet a checkpoint: their error grows by about an
 # eps a step, that of W^H W.
 FARTHEST = 256
+# Steps of which "invert" holds the states: the fewer, the more calls of kernels.
+BLOCK = 64
 
 
 def checked_memory(memory, activation):
@@ -60,5 +62,5 @@ def symbolic_count(memory, T):
 
 
 def block_of(memory, steps):
-    """Steps whose states are held at a time: those between checkpoints, or a root of them."""
-    return max(1, int(np.ceil(np.sqrt(steps)))) if memory == "invert" else steps
+    """Steps whose states are held at a time: those between checkpoints, fewer for "invert"."""
+    return min(steps, BLOCK) if memory == "invert" else steps

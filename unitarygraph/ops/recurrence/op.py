@@ -69,7 +69,7 @@ def recurrence(
         What is kept for the gradient. ``"all"``: all states. An integer k: the state after every k-th
         step, from which the k states to the next are computed again; ``"sqrt"``: k the root of T, so
         that memory grows as the root of T and time by a third. ``"invert"``: the state after every
-        256th step, which takes less than the root up to T = 260,000: states are run backward,
+        256th step, less than with the root for T from 1,200 to 220,000: states are run backward,
         :math:`h_{t-1} = (f^{-1}(h_t) - \text{drive}_t) W^H`, from one checkpoint to the one before,
         and where they miss it by more than rounding (or W is not unitary, or a bias of the modReLU
         negative) computed again from there. Others than ``"all"`` need ``states="last"`` or a
