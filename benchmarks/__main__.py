@@ -19,6 +19,7 @@ BENCHMARKS = (
     "recurrence_real",
     "train_step",
     "memory",
+    "long",
     "compile",
     "start",
     "small",
