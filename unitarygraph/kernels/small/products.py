@@ -5,9 +5,8 @@ Four entries of a row of the result are summed at a time: their sums do not wait
 
 from numba import njit
 
+from unitarygraph.kernels.options import INNER as OPTIONS
 from unitarygraph.kernels.small.lane_numbers import at, conj, put, zero_of
-
-OPTIONS = {"error_model": "numpy"}
 
 
 @njit(**OPTIONS)
