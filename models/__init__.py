@@ -25,6 +25,8 @@ __all__ = ["MODELS", "Model", "RecurrentModel", "build", "lookup", "names", "opt
 MODELS: dict[str, str] = {
     "cdopt": "CDOptRNN",
     "cgrnn": "CGRNN",
+    "deltanet": "DeltaNet",
+    "deltaproduct": "DeltaProduct",
     "dtriv": "DynamicTrivializationRNN",
     "eurnn": "EURNN",
     "exprnn": "ExpRNN",

@@ -11,6 +11,7 @@ from unitarygraph.nn.cell import Cell, RecurrentCell
 from unitarygraph.nn.cgrnn_cell import CGRNNCell
 from unitarygraph.nn.complex_batch_norm import ComplexBatchNorm
 from unitarygraph.nn.conv2d import Conv2D
+from unitarygraph.nn.delta_cell import DeltaCell
 from unitarygraph.nn.dense import Dense
 from unitarygraph.nn.functions import dropout, gelu
 from unitarygraph.nn.goru_cell import GORUCell
@@ -30,6 +31,7 @@ __all__ = [
     "Cell",
     "ComplexBatchNorm",
     "Conv2D",
+    "DeltaCell",
     "Dense",
     "GORUCell",
     "GRUCell",
