@@ -23,6 +23,7 @@ __all__ = ["MODELS", "Model", "RecurrentModel", "build", "lookup", "names", "opt
 
 #: name of a model, which is that of its file -> its class
 MODELS: dict[str, str] = {
+    "asrnn": "ASRNN",
     "cdopt": "CDOptRNN",
     "cgrnn": "CGRNN",
     "deltanet": "DeltaNet",

@@ -6,6 +6,7 @@ tensor, stacked in the complex field, a plain one.
 """
 
 from unitarygraph.nn import initializers
+from unitarygraph.nn.asrnn_cell import ASRNNCell
 from unitarygraph.nn.batch_norm import BatchNorm
 from unitarygraph.nn.cell import Cell, RecurrentCell
 from unitarygraph.nn.cgrnn_cell import CGRNNCell
@@ -26,6 +27,7 @@ from unitarygraph.ops.activations import ACTIVATIONS, modrelu
 __all__ = [
     "ACTIVATIONS",
     "LRU",
+    "ASRNNCell",
     "BatchNorm",
     "CGRNNCell",
     "Cell",
