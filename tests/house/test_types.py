@@ -43,12 +43,15 @@ INTERNAL = {
     "vectors",
     # of parametrizations and cells
     "activated",
+    "driven",
     "gated",
     "of",
     "of_value",
     "part",
     "product",
     "product_hconj",
+    "run_dense",
+    "run_structured",
     "set_weight",
     "skew_value_of",
 }

@@ -35,7 +35,6 @@ MODELS = {
     "tanh": {"optimizer": "sgd", "variable": True},
     "lstm": {"optimizer": "rmsprop"},
 }
-SCANNED = ("lstm",)
 OTHERS = [
     "jax",
     "pytorch",
@@ -89,8 +88,6 @@ def steps(name, backend):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_training_steps_agree(name, backend, width_of_jax):
-    if backend == "pytorch" and name in SCANNED:
-        pytest.skip("PyTensor has no Scan for PyTorch: test_cli_names_what_a_linker_lacks")
     if backend == "jax":
         width_of_jax.config.update("jax_enable_x64", False)
     expected, expected_values = steps(name, "python")
@@ -161,10 +158,11 @@ def test_a_run_on_jax_stops_at_nan(tmp_path, width_of_jax):
 
 def test_cli_names_what_a_linker_lacks(tmp_path, width_of_jax):
     pytest.importorskip("torch")
-    arguments = ["train", "copying", "--model", "lstm", "--hidden", "4", "--backend", "pytorch"]
+    arguments = ["train", "copying", "--model", "eurnn", "--hidden", "4", "--backend", "pytorch"]
+    arguments += ["--set", "structured=true"]
     result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "run")])
     assert result.exit_code == 1
-    line = "error: backend pytorch cannot run lstm: PyTensor's PYTORCH linker does not implement"
+    line = "error: backend pytorch cannot run eurnn: PyTensor's PYTORCH linker does not implement"
     assert line in result.output
     assert "Traceback" not in result.output
 

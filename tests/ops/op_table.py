@@ -11,13 +11,14 @@ from oracles import complex_normal
 
 import unitarygraph as ug
 from unitarygraph.core.layout import plain
-from unitarygraph.ops.cayley import ShiftedSolve
+from unitarygraph.ops.cayley import Cayley, CayleyDerivative, ShiftedSolve
 from unitarygraph.ops.determinant import DetPhase
 from unitarygraph.ops.dft import DFT
 from unitarygraph.ops.expm.skew import ExpmSkew, SkewFrechet
 from unitarygraph.ops.lyapunov import Lyapunov
 from unitarygraph.ops.polar import Polar
 from unitarygraph.ops.positive import PositiveGuard, PositiveLog, PositiveRoot
+from unitarygraph.ops.qr import LowerHermitian
 from unitarygraph.ops.rotations import Rotations
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.ops import HConj, MatMul, Quotient, Solve
@@ -103,6 +104,11 @@ def numpy_eigh(a):
     return w, v * (np.abs(pivot) / pivot)
 
 
+def numpy_copyltu(a):
+    lower = np.tril(a, -1)
+    return lower + lower.conj().T + np.diag(np.diagonal(a).real)
+
+
 def numpy_upper(a):
     upper = np.triu(a, 1)
     return upper - upper.conj().T + 1j * np.diag(np.diagonal(a).imag)
@@ -160,6 +166,16 @@ def skew_and_direction(rng, m, n):
     return (*skew(rng, m, n), complex_normal(rng, n, n))
 
 
+def cayley_derivative(a, e, field, adjoint=False):
+    _, v = Cayley(field)(a)
+    return CayleyDerivative(field, adjoint)(a, v, e)
+
+
+def numpy_cayley_derivative(a, e, adjoint=False):
+    v = np.linalg.inv(np.eye(len(a)) - a / 2)
+    return v.conj().T @ e @ v.conj().T if adjoint else v @ e @ v
+
+
 TABLE = {
     "hconj": Row(
         lambda a, field: HConj(field)(a), general, lambda a: a.conj().T, tall=True, arithmetic=True
@@ -197,6 +213,12 @@ TABLE = {
         lambda a, field: ug.cayley(a, field=field),
         general,
         lambda a: np.linalg.solve(np.eye(len(a)) - a / 2, np.eye(len(a)) + a / 2),
+    ),
+    "cayley_derivative": Row(cayley_derivative, pair, numpy_cayley_derivative),
+    "cayley_derivative_adjoint": Row(
+        lambda a, e, field: cayley_derivative(a, e, field, adjoint=True),
+        pair,
+        lambda a, e: numpy_cayley_derivative(a, e, adjoint=True),
     ),
     "lyapunov": Row(
         lyapunov, positive, lambda p, c: scipy.linalg.solve_continuous_lyapunov(p, c), second=False
@@ -254,12 +276,14 @@ TABLE = {
     "skew_from_upper": Row(
         lambda a, field: ug.skew_from_upper(a, field=field), general, numpy_upper
     ),
+    "copyltu": Row(lambda a, field: LowerHermitian(field)(a), general, numpy_copyltu),
 }
 
 # Ops without a row, and the file of their own tests: results of another shape, or of values alone.
 ELSEWHERE = {
     "Norm": "test_stacked.py",
     "Modulus": "test_stacked.py",
+    "PivotMask": "test_pullbacks.py",
     "LogSoftmax": "test_log_softmax.py",
     "LogSoftmaxGrad": "test_log_softmax.py",
     "NearestPositive": "test_manifolds.py",

@@ -20,11 +20,15 @@ from unitarygraph.core.blas import (
 
 
 class LU:
-    """LU factors of a row-major matrix, for several right-hand sides; singular ones solve to NaN."""
+    """LU factors of a row-major matrix, for several right-hand sides; singular ones solve to NaN.
 
-    def __init__(self, a):
+    With ``overwrite`` A is destroyed.
+    """
+
+    def __init__(self, a, overwrite=False):
         # Row-major A is A^T to LAPACK, which solves with the transpose of its factors.
-        self._lu, self._pivots, info = lapack_function("getrf", a.dtype.name)(a.T)
+        getrf = lapack_function("getrf", a.dtype.name)
+        self._lu, self._pivots, info = getrf(a.T, overwrite_a=overwrite)
         self._singular = info > 0
 
     def solve(self, b):

@@ -5,7 +5,7 @@ matrix; shapes, dtypes, batching, empty and non-finite matrices are handled here
 Kinds of slots are told in `unitarygraph.core.slots`.
 """
 
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pytensor.graph.replace import _vectorize_node
 from unitarygraph.core.batch import batch_shape, broadcast_batch
 from unitarygraph.core.layout import FIELDS, REAL_DTYPES, plain
 from unitarygraph.core.slots import parse_signature
+from unitarygraph.core.small import Small, fill_small
 
 
 def from_shapes(method):
@@ -67,6 +68,8 @@ class MatrixOp(Op):
     entrywise: bool = False
     # In place of `array`: why there is none.
     no_array: str = ""
+    # Machine code for small matrices, which takes them before `compute` does.
+    small: Small | None = None
 
     if TYPE_CHECKING:
 
@@ -155,23 +158,26 @@ class MatrixOp(Op):
         return length
 
     def perform(self, node, inputs, output_storage):
-        slots_in, slots_out = self.slots
+        shapes, dtype = tuple([x.shape for x in inputs]), inputs[0].dtype
         for name, x in zip(self.arguments, inputs, strict=True):
-            if x.dtype != inputs[0].dtype:
-                raise TypeError(f"{self.title}: {name} must be {inputs[0].dtype}, got {x.dtype}")
-        length = self._bind([x.shape for x in inputs])
-        batch = inputs[0].shape[: inputs[0].ndim - slots_in[0].ndim]
-        for name, slot, x in zip(self.arguments, slots_in, inputs, strict=True):
-            if x.shape[: x.ndim - slot.ndim] != batch:
-                raise ValueError(
-                    f"{self.title}: {name} must have batch axes {batch}, got shape {x.shape}"
-                )
-        outputs = [
-            np.empty((*batch, *slot.core_shape(length)), inputs[0].dtype) for slot in slots_out
-        ]
+            if x.dtype != dtype:
+                raise TypeError(f"{self.title}: {name} must be {dtype}, got {x.dtype}")
+        outputs = [np.empty(shape, dtype) for shape in _shapes_out(self, shapes)]
         self.fill(inputs, outputs)
         for storage, out in zip(output_storage, outputs, strict=True):
             storage[0] = out
+
+    def shapes_out(self, shapes):
+        """Shapes of the outputs for arrays of these shapes; refuses mismatches."""
+        slots_in, slots_out = self.slots
+        length = self._bind(shapes)
+        batch = shapes[0][: len(shapes[0]) - slots_in[0].ndim]
+        for name, slot, shape in zip(self.arguments, slots_in, shapes, strict=True):
+            if shape[: len(shape) - slot.ndim] != batch:
+                raise ValueError(
+                    f"{self.title}: {name} must have batch axes {batch}, got shape {shape}"
+                )
+        return [(*batch, *slot.core_shape(length)) for slot in slots_out]
 
     def connection_pattern(self, node):
         """Which outputs depend on which inputs as far as gradients go."""
@@ -182,9 +188,14 @@ class MatrixOp(Op):
         ]
 
     def fill(self, inputs, outputs):
-        """`compute` as every backend calls it: what overflows is infinite or NaN, without a word."""
-        with np.errstate(all="ignore"):
-            self.compute(inputs, outputs)
+        """Fill the output arrays as every backend calls it; shapes are in order.
+
+        By the kernel for small matrices, else by `compute`: what overflows is infinite or NaN, without
+        a word.
+        """
+        if not fill_small(self, inputs, outputs):
+            with np.errstate(all="ignore"):
+                self.compute(inputs, outputs)
 
     def compute(self, inputs, outputs):
         """Fill the output arrays; shapes are in order."""
@@ -214,6 +225,12 @@ class MatrixOp(Op):
                 length.setdefault(letter, size)
         batch = shapes[0][: len(shapes[0]) - slots_in[0].ndim]
         return [(*batch, *slot.core_shape(length)) for slot in slots_out]
+
+
+@lru_cache(1024)
+def _shapes_out(op, shapes):
+    """`MatrixOp.shapes_out`, once for the same shapes: small matrices come by the hundred thousand."""
+    return op.shapes_out(shapes)
 
 
 @_vectorize_node.register(MatrixOp)

@@ -52,18 +52,25 @@ class Slot:
 
 
 @cache
+def parse_slots(side, field):
+    """Slots of one side of a signature for one field."""
+    return tuple(
+        Slot(
+            kind,
+            tuple(filter(None, axes.split(","))),
+            kind == "C" or (kind in "FZ" and field == "complex"),
+        )
+        for kind, axes in re.findall(r"([FZCR])\(([a-z0-9,]*)\)", side)
+    )
+
+
+@cache
 def parse_signature(signature, field):
     """Input and output slots of a signature for one field."""
-
-    def slots(side):
-        return tuple(
-            Slot(
-                kind,
-                tuple(filter(None, axes.split(","))),
-                kind == "C" or (kind in "FZ" and field == "complex"),
-            )
-            for kind, axes in re.findall(r"([FZCR])\(([a-z,]*)\)", side)
-        )
-
     left, right = signature.split("->")
-    return slots(left), slots(right)
+    return parse_slots(left, field), parse_slots(right, field)
+
+
+def letters_of(slots):
+    """Distinct letters of the slots' axes, in order of appearance."""
+    return tuple(dict.fromkeys(letter for slot in slots for letter in slot.letters))

@@ -1,8 +1,9 @@
 """BLAS products on raw addresses, for kernels that make thousands of small ones.
 
 NumPy's `dot` inside numba allocates, copies what is not contiguous and cannot accumulate; these
-call SciPy's ?gemm by the name of a symbol, so that kernels stay in the cache on disk. All matrices
-are row-major with n columns and no gaps, and BLAS, column-major, sees their transposes.
+call SciPy's ?gemm by the name of a symbol, so that kernels stay in the cache on disk. Matrices are
+row-major, and BLAS, column-major, sees their transposes. But for `product`, they have n columns and no
+gaps.
 """
 
 import numpy as np
@@ -88,3 +89,36 @@ def add_gram(single, x, z, y, i, s):
         sgemm(i + NO, i + YES, i + N, i + N, i + ROWS, one, z, i + N, x, i + N, one, y, i + N)
     else:
         dgemm(i + NO, i + YES, i + N, i + N, i + ROWS, one, z, i + N, x, i + N, one, y, i + N)
+
+
+# What `product` multiplies: x w, x w^T or x^T w.
+PLAIN, RIGHT_TRANSPOSED, LEFT_TRANSPOSED = range(3)
+
+
+@njit
+def table_of_product():
+    """Where `product` puts the integers that BLAS reads by address."""
+    table = np.empty(8, np.int32)
+    table[0], table[1] = ord("N"), ord("T")
+    return table
+
+
+@njit
+def product(single, kind, add, sizes, x, x_step, w, w_step, y, y_step, table, s):
+    """y (+)= x w, or with one of them transposed; ``sizes`` are y's rows and columns and the inner.
+
+    Matrices are given by address and by the entries from a row to the next; table and scalars are those
+    of `table_of_product` and, by address, `scalars_of`.
+    """
+    table[2], table[3], table[4] = sizes[1], sizes[0], sizes[2]
+    table[5], table[6], table[7] = w_step, x_step, y_step
+    i = table.ctypes.data
+    one = s + (4 if single else 8)
+    beta = one if add else s
+    first = i + YES if kind == RIGHT_TRANSPOSED else i
+    second = i + YES if kind == LEFT_TRANSPOSED else i
+    m, n, k, w_next, x_next, y_next = i + 8, i + 12, i + 16, i + 20, i + 24, i + 28
+    if single:
+        sgemm(first, second, m, n, k, one, w, w_next, x, x_next, beta, y, y_next)
+    else:
+        dgemm(first, second, m, n, k, one, w, w_next, x, x_next, beta, y, y_next)

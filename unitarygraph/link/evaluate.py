@@ -20,19 +20,6 @@ def array_of(op):
     return op.array
 
 
-def output_shapes(op, shapes):
-    """Shapes of the outputs from those of the inputs; ValueError where they do not fit."""
-    slots_in, slots_out = op.slots
-    length = op._bind(shapes)
-    batches = [tuple(s[: len(s) - slot.ndim]) for slot, s in zip(slots_in, shapes, strict=True)]
-    for name, shape, batch in zip(op.arguments, shapes, batches, strict=True):
-        if batch != batches[0]:
-            raise ValueError(
-                f"{op.title}: {name} must have batch axes {batches[0]}, got shape {tuple(shape)}"
-            )
-    return [(*batches[0], *slot.core_shape(length)) for slot in slots_out]
-
-
 def evaluate(xp, op, inputs):
     """Outputs as stored, and which matrices of the batch the Op refuses (None: it refuses none).
 
@@ -40,7 +27,7 @@ def evaluate(xp, op, inputs):
     ``entrywise``.
     """
     slots_in, slots_out = op.slots
-    shapes = output_shapes(op, [tuple(x.shape) for x in inputs])
+    shapes = op.shapes_out([tuple(x.shape) for x in inputs])
     if not any(map(prod, shapes)):
         return [xp.zeros(shape, like=inputs[0]) for shape in shapes], None
     finite = None

@@ -9,9 +9,9 @@ from unitarygraph.manifolds import Euclidean
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrence import check_inputs, is_index
-from unitarygraph.nn.steps import run_steps
-from unitarygraph.ops.activations import ACTIVATIONS, activate
-from unitarygraph.ops.gates import sigmoid
+from unitarygraph.nn.steps import in_blocks
+from unitarygraph.ops.activations import ACTIVATIONS
+from unitarygraph.ops.recurrence import gated_recurrence
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.typing import Seed, Value
 
@@ -35,9 +35,9 @@ class CGRNNCell(Cell):
     Parameters are ``V`` ``(2, m, n)``, ``b`` ``(2, n)``, ``V_g`` ``(2, m, kn)``, ``W_g``
     ``(2, n, kn)``, ``b_g`` ``(2, kn)`` of k gates (in the order r, z), ``a`` ``(2,)`` if k = 2, and
     f's ``offset`` ``(n,)`` (modReLU's b) or ``m`` (Hirose's): 2(1 + k)(mn + n) + 2kn^2 + 2(k - 1) + n
-    (Hirose: 1) and those of W. States ``(T, 2, B, n)``, at first zero. A step is a product of
-    ``(B, 2n)`` with ``(2n, n)`` for each gate, whose weights are mixed before, and one with
-    ``(2n, 2n)`` for W.
+    (Hirose: 1) and those of W. States ``(T, 2, B, n)``, at first zero. A step is two
+    products of ``(B, 2n)`` with ``(2n, 2n)``: one for both gates, whose weights are mixed before, and
+    one for W.
 
     V, V_g and W_g start Glorot uniform, plane by plane, b at zero, both planes of b_g at
     `gate_bias`, a at zero (:math:`\alpha = 1/2`), the offset from U(-0.01, 0.01), m from U(0.9, 1.1).
@@ -116,35 +116,40 @@ class CGRNNCell(Cell):
 
     def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         n = self.hidden_size
+        offset = self.offset
+        if self.scale is not None:
+            offset = self.scale * pt.ones((n,), dtype=self.dtype)
+        gate_bias = pt.concatenate(self.gated(plain(self.gate_bias)[:, None]), axis=1)[0]
+        bias = pt.concatenate([gate_bias, plain(self.bias).flatten()])
+        drive = in_blocks(self.driven(x), n)
+        W = pt.concatenate(self.gated(plain(self.gate_weight)), axis=1)
+        U = real_form(self.parametrization.stored())
+        B = drive.shape[1] if drive.type.shape[1] is None else drive.type.shape[1]
+        states = gated_recurrence(
+            "cgrnn",
+            drive,
+            pt.reshape(W, (2, n, 2, n)),
+            pt.reshape(U, (2, n, 2, n)),
+            bias=in_blocks(bias, n),
+            offset=offset,
+            h0=pt.zeros((B, 2, n), dtype=self.dtype),
+            mask=mask,
+            activation=self.activation,
+        )
+        return states.transpose(0, 2, 1, 3)
+
+    def driven(self, x):
+        """What r, z and the planes of the candidate see of x, side by side: ``(T, B, 4n)``."""
         check_inputs(x, True, self.dtype)
-        if is_index(x):
-            x = pt.eye(self.input_size, dtype=self.dtype)[x]
-        # The planes lie side by side, (B, 2n), so that a complex product is one real product.
-        T, B = (x.shape[i] if x.type.shape[i] is None else x.type.shape[i] for i in (0, -2))
-        rows = x
-        if x.type.ndim == 4:
-            rows = pt.reshape(x.transpose(0, 2, 1, 3), (T, B, 2 * self.input_size))
-
-        def drive(weight, bias):
-            weight = weight if x.type.ndim == 4 else weight[: self.input_size]
-            return pt.tensordot(rows, weight, axes=[[2], [0]]) + bias
-
-        inputs = self.gated(plain(self.gate_input_weight))
-        biases = self.gated(plain(self.gate_bias)[:, None])
-        drives = [drive(V, b[0]) for V, b in zip(inputs, biases, strict=True)]
-        drives.append(drive(real_form(plain(self.input_weight)), plain(self.bias).flatten()))
-        weights = [*self.gated(plain(self.gate_weight)), real_form(self.parametrization.stored())]
-
-        def step(drive_r, drive_z, drive_p, h, W_r, W_z, W):
-            r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)
-            h, r, z = pt.reshape(h, (B, 2, n)), r[:, None, :], z[:, None, :]
-            p = pt.dot(pt.reshape(r * h, (B, 2 * n)), W) + drive_p
-            f = self.activated(pt.reshape(p, (B, 2, n)).transpose(1, 0, 2)).transpose(1, 0, 2)
-            return pt.reshape(z * f + (1 - z) * h, (B, 2 * n))
-
-        start = pt.zeros((B, 2 * n), dtype=drives[0].type.dtype)
-        states = run_steps(step, drives, [start], weights, mask)[0]
-        return pt.reshape(states, (T, B, 2, n)).transpose(0, 2, 1, 3)
+        weights = *self.gated(plain(self.gate_input_weight)), real_form(plain(self.input_weight))
+        V = pt.concatenate(weights, axis=1)
+        if x.type.ndim < 4:
+            V = V[: self.input_size]
+            return V[x] if is_index(x) else pt.tensordot(x, V, axes=[[2], [0]])
+        # The planes lie side by side, so that a complex product is one real product.
+        T, B = (x.shape[i] if x.type.shape[i] is None else x.type.shape[i] for i in (0, 2))
+        rows = pt.reshape(x.transpose(0, 2, 1, 3), (T, B, 2 * self.input_size))
+        return pt.tensordot(rows, V, axes=[[2], [0]])
 
     def gated(self, A):
         """From A ``(2, m, kn)`` two real ``(2m, n)``: from [Re x, Im x] to what r and z see of it."""
@@ -159,11 +164,6 @@ class CGRNNCell(Cell):
             alpha[k] * real[:, half] + (1 - alpha[k]) * imaginary[:, half]
             for k, half in enumerate(halves)
         )
-
-    def activated(self, p):
-        """Return f of the stacked p."""
-        options = {} if self.scale is None else {"m": self.scale}
-        return activate(self.activation, p, self.offset, "complex", **options)
 
 
 def real_form(A):

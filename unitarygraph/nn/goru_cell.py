@@ -6,9 +6,10 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.recurrence import drive_of
-from unitarygraph.nn.steps import blocks, run_steps
+from unitarygraph.nn.steps import blocks, in_blocks, run_steps
 from unitarygraph.ops.activations import modrelu
 from unitarygraph.ops.gates import sigmoid
+from unitarygraph.ops.recurrence import gated_recurrence
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.typing import Seed, Value
 
@@ -31,8 +32,8 @@ class GORUCell(Cell):
     parametrization : W, real; its size is the cell's
     input_size : m
     gate_bias : first value of b_g; the published code sets that of r alone
-    structured : True, one `apply` of the parametrization a step; False, W made once, and three
-        products a step; None, what `prefers_structure` of it says
+    structured : True, one `apply` of the parametrization a step; False, W made once, and all
+        steps in one Op; None, what `prefers_structure` of it says
     rng : NumPy Generator or seed, by default fresh entropy
     prefix : as `Cell`
 
@@ -69,17 +70,34 @@ class GORUCell(Cell):
         self.bias = self.parameter("b", np.full(n, 0.01))
 
     def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
+        return self.run_structured(x, mask) if self.structured else self.run_dense(x, mask)
+
+    def run_dense(self, x, mask):
+        """All steps in one Op, W made once."""
+        n = self.hidden_size
+        bias = pt.concatenate([self.gate_bias, pt.zeros((n,), dtype=self.dtype)])
+        return gated_recurrence(
+            "goru",
+            in_blocks(drive_of(x, self.input_weight), n),
+            in_blocks(self.gate_weight, n),
+            self.parametrization.stored(),
+            bias=in_blocks(bias, n),
+            offset=self.bias,
+            h0=self.start(x),
+            mask=mask,
+            activation="modrelu",
+        )
+
+    def run_structured(self, x, mask):
+        """Step by step, W applied in each."""
         n = self.hidden_size
         drives = [drive_of(x, V) for V in blocks(self.input_weight, n)]
         drives[:2] = [d + b for d, b in zip(drives[:2], blocks(self.gate_bias, n), strict=True)]
         weights = blocks(self.gate_weight, n)
-        if not self.structured:
-            weights.append(self.parametrization.stored())
 
-        def step(drive_r, drive_z, drive_c, h, W_r, W_z, *W):
+        def step(drive_r, drive_z, drive_c, h, W_r, W_z):
             r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)
-            turned = pt.dot(h, W[0]) if W else self.parametrization.apply(h)
-            c = modrelu(r * turned + drive_c, self.bias, "real")
+            c = modrelu(r * self.parametrization.apply(h) + drive_c, self.bias, "real")
             return z * h + (1 - z) * c
 
         return run_steps(step, drives, [self.start(x)], weights, mask)[0]

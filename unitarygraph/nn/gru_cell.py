@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
 from unitarygraph.nn.recurrence import drive_of
-from unitarygraph.nn.steps import blocks, run_steps
-from unitarygraph.ops.gates import sigmoid, tanh
+from unitarygraph.nn.steps import in_blocks
+from unitarygraph.ops.recurrence import gated_recurrence
 from unitarygraph.stacked.typing import Seed, Value
 
 
@@ -23,7 +22,7 @@ class GRUCell(Cell):
         h_t &= z \circ h_{t-1} + (1 - z) \circ c.
 
     The parameter ``V`` ``(m, 3n)`` is :math:`[V_g, V_c]`, ``b`` ``(3n,)`` :math:`[b_g, b_c]`,
-    ``W_g`` ``(n, 2n)`` and ``W`` ``(n, n)``: 3n(m + n + 1) parameters; a step is three
+    ``W_g`` ``(n, 2n)`` and ``W`` ``(n, n)``: 3n(m + n + 1) parameters; a step is two
     products. Real states ``(T, B, n)``. V starts Glorot uniform, W and W_g Haar-orthogonal,
     block by block, the first state at zero; b, which the paper leaves out, is `gate_bias` for both
     gates and zero for c.
@@ -59,13 +58,12 @@ class GRUCell(Cell):
 
     def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         n = self.hidden_size
-        V, b = blocks(self.input_weight, n), blocks(self.bias, n)
-        drives = [drive_of(x, V_k) + b_k for V_k, b_k in zip(V, b, strict=True)]
-
-        def step(drive_r, drive_z, drive_c, h, W_r, W_z, W):
-            r, z = sigmoid(pt.dot(h, W_r) + drive_r), sigmoid(pt.dot(h, W_z) + drive_z)
-            c = tanh(pt.dot(r * h, W) + drive_c)
-            return z * h + (1 - z) * c
-
-        weights = [*blocks(self.gate_weight, n), self.weight]
-        return run_steps(step, drives, [self.start(x)], weights, mask)[0]
+        return gated_recurrence(
+            "gru",
+            in_blocks(drive_of(x, self.input_weight), n),
+            in_blocks(self.gate_weight, n),
+            self.weight,
+            bias=in_blocks(self.bias, n),
+            h0=self.start(x),
+            mask=mask,
+        )

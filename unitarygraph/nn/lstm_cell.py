@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform, haar
 from unitarygraph.nn.recurrence import drive_of
-from unitarygraph.nn.steps import blocks, run_steps
-from unitarygraph.ops.gates import sigmoid, tanh
+from unitarygraph.nn.steps import in_blocks
+from unitarygraph.ops.recurrence import gated_recurrence
 from unitarygraph.stacked.typing import Seed, Value
 
 
@@ -23,7 +22,8 @@ class LSTMCell(Cell):
 
     V ``(m, 4n)`` starts Glorot uniform, W ``(n, 4n)`` Haar-orthogonal, block by block; b ``(4n,)``
     is `forget_bias` in the block of f and zero elsewhere, as are the first h and c. 4n(m + n + 1)
-    parameters; a step is a product with each block of W. Real states ``(T, B, n)``.
+    parameters; a step is one product
+    with W. Real states ``(T, B, n)``.
 
     Parameters
     ----------
@@ -55,15 +55,13 @@ class LSTMCell(Cell):
         self.bias = self.parameter("b", np.repeat([0, forget_bias, 0, 0], n))
 
     def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
-        # A product for each gate: to slice one in the step leaves a gradient to assemble in it.
-        V, W, b = (blocks(p, self.hidden_size) for p in (self.input_weight, self.weight, self.bias))
-        drives = [drive_of(x, V_k) + b_k for V_k, b_k in zip(V, b, strict=True)]
-
-        def step(*arguments):
-            drives, (h, c), weights = arguments[:4], arguments[4:6], arguments[6:]
-            i, f, g, o = (pt.dot(h, W) + drive for W, drive in zip(weights, drives, strict=True))
-            c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-            return sigmoid(o) * tanh(c), c
-
-        start = self.start(x)
-        return run_steps(step, drives, [start, start], W, mask)[0]
+        n, start = self.hidden_size, self.start(x)
+        return gated_recurrence(
+            "lstm",
+            in_blocks(drive_of(x, self.input_weight), n),
+            in_blocks(self.weight, n),
+            bias=in_blocks(self.bias, n),
+            h0=start,
+            c0=start,
+            mask=mask,
+        )

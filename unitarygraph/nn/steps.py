@@ -57,3 +57,12 @@ def masked_state(mask, new, old):
 def blocks(parameter, n):
     """Blocks of n columns, one for each gate."""
     return [parameter[..., k : k + n] for k in range(0, parameter.type.shape[-1], n)]
+
+
+def in_blocks(parameter, n):
+    """``(..., kn)`` as ``(..., k, n)``, a block for each gate."""
+    *lead, width = (
+        parameter.shape[i] if length is None else length
+        for i, length in enumerate(parameter.type.shape)
+    )
+    return pt.reshape(parameter, (*lead, width // n, n))

@@ -7,8 +7,11 @@ import pytensor.tensor as pt
 import scipy.linalg
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.core.array import beyond_rounding, hconj, hermitian
+from unitarygraph.core.array import beyond_rounding, hconj, hermitian, on_diagonal
+from unitarygraph.core.blas import hconj_product, product, product_hconj
+from unitarygraph.core.formula import FormulaOp
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
@@ -54,6 +57,7 @@ class Eigh(MatrixOp):
     """
 
     title = "eigh"
+    small = Small("eigh", largest=32)
     arguments = ("A",)
     results = ("w", "V")
     signature = "F(n,n)->R(n),F(n,n)"
@@ -90,18 +94,8 @@ class Eigh(MatrixOp):
         return beyond_rounding(xp, a, a - hconj(xp, a))
 
     def pullback(self, inputs, outputs, cotangents):
-        w, v = outputs
-        w_bar, v_bar = cotangents
-        matrices = algebra(self.field)
-        vh = matrices.hconj(v)
-        inner = []
-        if is_connected(w_bar):
-            inner.append(matrices.scale_columns(matrices.eye_like(v), w_bar))
-        if is_connected(v_bar):
-            if self.field == "complex":
-                v_bar = v_bar - self._phase_term(v, vh, v_bar)
-            inner.append(matrices.scale_entries(matrices.matmul(vh, v_bar), inverse_gaps(w)))
-        return [matrices.hermitian(matrices.matmul(v, sum_or_disconnected(inner), vh))]
+        given = [bar for bar in cotangents if is_connected(bar)]
+        return [EighPullback(self.field, *map(is_connected, cotangents))(*outputs, *given)]
 
     def pushforward(self, inputs, outputs, tangents):
         w, v = outputs
@@ -116,13 +110,100 @@ class Eigh(MatrixOp):
             dv = dv + matrices.scale_columns(turned, phi)
         return [dw, dv]
 
-    def _phase_term(self, v, vh, v_bar):
-        """What the turning of the columns adds to V's cotangent: i Im(v_j^H v_bar_j) / V_kj at k."""
-        overlap = algebra(self.field).matmul(vh, v_bar)[..., 1, :, :]
-        mask = PivotMask(self.field)(v)
-        entry = pt.diagonal(overlap, axis1=-2, axis2=-1) / (mask * v[..., 0, :, :]).sum(axis=-2)
-        imaginary = mask * entry[..., None, :]
-        return pt.stack([pt.zeros_like(imaginary), imaginary], axis=-3)
+
+class EighPullback(FormulaOp):
+    r"""Adjoint of `Eigh`, (w, V, w_bar, V_bar) -> A_bar, of both cotangents or of one.
+
+    .. math:: \bar A = \mathrm{herm}(V (\mathrm{diag}\,\bar w + F \circ K) V^H), \quad
+              K = V^H (\bar V - T), \quad T_{kj} = i\,\mathrm{Im}(V^H \bar V)_{jj} / V_{kj}
+
+    at the largest entry (k, j) of each column, 0 elsewhere: what the turning of the columns adds.
+    """
+
+    __props__ = ("field", "of_w", "of_v")
+    title = "eigh"
+    small = Small("eigh", largest=32)
+
+    def __init__(self, field="complex", of_w=True, of_v=True):
+        self.of_w, self.of_v = of_w, of_v
+        super().__init__(field)
+
+    @property
+    def arguments(self):
+        """Names of the inputs: the eigenpairs, and the cotangents that there are."""
+        return ("w", "V", *["w_bar"] * self.of_w, *["V_bar"] * self.of_v)
+
+    @property
+    def signature(self):
+        """Shapes, likewise."""
+        given = ("R(n)", "F(n,n)", *["R(n)"] * self.of_w, *["F(n,n)"] * self.of_v)
+        return f"{','.join(given)}->F(n,n)"
+
+    @property
+    def internal(self):
+        """Eigenvalues alone have a cotangent that is free of w."""
+        return () if self.of_v else ("w",)
+
+    def cotangents(self, bars):
+        """w_bar and V_bar; None for the one that there is not."""
+        bars = iter(bars)
+        return (next(bars) if self.of_w else None, next(bars) if self.of_v else None)
+
+    def matrix(self, w, v, *bars):
+        w_bar, v_bar = self.cotangents(bars)
+        if v_bar is None:
+            x = product_hconj(v * w_bar, v)
+        else:
+            k = hconj_product(v, v_bar)
+            columns = np.arange(len(w))
+            if np.iscomplexobj(v):
+                pivot = pivots(np.abs(v))
+                turn = 1j * (np.diagonal(k).imag / v[pivot, columns].real)
+                k -= (v[pivot].conj().T * turn).astype(k.dtype)
+            gaps = w - w[:, None]
+            gaps[columns, columns] = 1
+            k /= gaps
+            k[columns, columns] = 0 if w_bar is None else w_bar
+            x = product_hconj(product(v, k), v)
+        return (x + x.conj().T) * w.dtype.type(0.5)
+
+    def array(self, xp, w, v, *bars):
+        w_bar, v_bar = self.cotangents(bars)
+        vh = hconj(xp, v)
+        if v_bar is None:
+            return hermitian(xp, (v * w_bar[..., None, :]) @ vh)
+        k = vh @ v_bar
+        if self.field == "complex":
+            pivot = at_pivots(xp, xp.abs(v))
+            entry = xp.sum(xp.where(pivot, xp.real(v), 0), -2)
+            turn = xp.imag(xp.diagonal(k)) / entry
+            row = xp.sum(xp.where(pivot[..., :, None, :], vh.mT[..., :, :, None], 0), -3)
+            k = k - row * (1j * turn)[..., None, :]
+        gaps = on_diagonal(xp, w[..., None, :] - w[..., :, None], xp.ones_like(w))
+        k = on_diagonal(xp, k / gaps, xp.zeros_like(w) if w_bar is None else w_bar)
+        return hermitian(xp, v @ k @ vh)
+
+    def formula(self, w, v, *bars):
+        w_bar, v_bar = self.cotangents(bars)
+        matrices = algebra(self.field)
+        vh = matrices.hconj(v)
+        inner = []
+        if self.of_w:
+            inner.append(matrices.scale_columns(matrices.eye_like(v), w_bar))
+        if self.of_v:
+            if self.field == "complex":
+                v_bar = v_bar - phase_term(self.field, v, vh, v_bar)
+            inner.append(matrices.scale_entries(matrices.matmul(vh, v_bar), inverse_gaps(w)))
+        return matrices.hermitian(matrices.matmul(v, sum_or_disconnected(inner), vh))
+
+
+def phase_term(field, v, vh, v_bar):
+    """What the turning of the columns adds to V's cotangent: i Im(v_j^H v_bar_j) / V_kj at k."""
+    overlap = algebra(field).matmul(vh, v_bar)[..., 1, :, :]
+    mask = PivotMask(field)(v)
+    entry = pt.diagonal(overlap, axis1=-2, axis2=-1) / (mask * v[..., 0, :, :]).sum(axis=-2)
+    imaginary = mask * entry[..., None, :]
+    return pt.stack([pt.zeros_like(imaginary), imaginary], axis=-3)
 
 
 def pivots(size):

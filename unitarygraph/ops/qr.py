@@ -5,9 +5,12 @@ from typing import Any, Literal, overload
 import numpy as np
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.core.array import hconj, on_diagonal
-from unitarygraph.core.lapack import cholesky_qr, thin_qr
+from unitarygraph.core.array import hconj, on_diagonal, solution
+from unitarygraph.core.blas import blas_function
+from unitarygraph.core.formula import FormulaOp
+from unitarygraph.core.lapack import cholesky_qr, not_a_number, thin_qr
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import is_connected, sum_or_disconnected
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.operands import operands, result
@@ -56,13 +59,13 @@ class LowerHermitian(MatrixOp):
 class QR(MatrixOp):
     r"""(Q, R) with :math:`R_{jj} > 0`.
 
-    Adjoint: :math:`\bar A = (\bar Q + Q\,\mathrm{copyltu}(M)) R^{-H}`,
-    :math:`M = R \bar R^H - \bar Q^H Q`. Derivative: with :math:`X = dA\,R^{-1}`, :math:`S = Q^H X`
+    Adjoint: `QRPullback`. Derivative: with :math:`X = dA\,R^{-1}`, :math:`S = Q^H X`
     and H the strict lower triangle of S: :math:`dR = (S - \Omega) R`, :math:`dQ = X - Q (S - \Omega)`,
     :math:`\Omega = H - H^H + i\,\mathrm{Im}\,\mathrm{diag} S`.
     """
 
     title = "qr"
+    small = Small("qr", largest=32)
     arguments = ("A",)
     results = ("Q", "R")
     signature = "F(m,n)->F(m,n),F(n,n)"
@@ -77,10 +80,11 @@ class QR(MatrixOp):
         d = np.diagonal(r)
         size = np.abs(d)
         phase = np.where(size > 0, d / np.where(size > 0, size, 1), 1).astype(a.dtype)
-        r = phase.conj()[:, None] * r
+        r *= phase.conj()[:, None]
+        q *= phase
         index = np.arange(len(size))
         r[index, index] = size
-        return q * phase, r
+        return q, r
 
     def array(self, xp, a):
         q, r = xp.qr(a)
@@ -91,19 +95,8 @@ class QR(MatrixOp):
         return q * phase[..., None, :], on_diagonal(xp, r, size)
 
     def pullback(self, inputs, outputs, cotangents):
-        q, r = outputs
-        q_bar, r_bar = cotangents
-        matrices = algebra(self.field)
-        hconj, matmul = matrices.hconj, matrices.matmul
-        terms = []
-        if is_connected(r_bar):
-            terms.append(matmul(r, hconj(r_bar)))
-        if is_connected(q_bar):
-            terms.append(-matmul(hconj(q_bar), q))
-        right = matmul(q, LowerHermitian(self.field)(sum_or_disconnected(terms)))
-        if is_connected(q_bar):
-            right = right + q_bar
-        return [hconj(Solve(self.field, "upper")(r, hconj(right)))]
+        given = [bar for bar in cotangents if is_connected(bar)]
+        return [QRPullback(self.field, *map(is_connected, cotangents))(*outputs, *given)]
 
     def pushforward(self, inputs, outputs, tangents):
         q, r = outputs
@@ -114,6 +107,77 @@ class QR(MatrixOp):
         # S - Omega is upper triangular with a real diagonal: half the adjoint of copyltu, mirrored.
         upper = hconj(LowerHermitian(self.field, adjoint=True)(s))
         return [x - matmul(q, upper), matmul(upper, r)]
+
+
+class QRPullback(FormulaOp):
+    r"""Adjoint of `QR`, (Q, R, Q_bar, R_bar) -> A_bar, of both cotangents or of one.
+
+    :math:`\bar A = (\bar Q + Q\,\mathrm{copyltu}(M)) R^{-H}`, :math:`M = R \bar R^H - \bar Q^H Q`.
+    """
+
+    __props__ = ("field", "of_q", "of_r")
+    title = "qr"
+    small = Small("qr", largest=32)
+
+    def __init__(self, field="complex", of_q=True, of_r=True):
+        self.of_q, self.of_r = of_q, of_r
+        super().__init__(field)
+
+    @property
+    def arguments(self):
+        """Names of the inputs: the factors, and the cotangents that there are."""
+        return ("Q", "R", *["Q_bar"] * self.of_q, *["R_bar"] * self.of_r)
+
+    @property
+    def signature(self):
+        """Shapes, likewise."""
+        given = ("F(m,n)", "F(n,n)", *["F(m,n)"] * self.of_q, *["F(n,n)"] * self.of_r)
+        return f"{','.join(given)}->F(m,n)"
+
+    def cotangents(self, bars):
+        """Q_bar and R_bar; None for the one that there is not."""
+        bars = iter(bars)
+        return (next(bars) if self.of_q else None, next(bars) if self.of_r else None)
+
+    def matrix(self, q, r, *bars):
+        q_bar, r_bar = self.cotangents(bars)
+        if not np.diagonal(r).all():
+            return not_a_number(q)
+        dtype = q.dtype.name
+        gemm = blas_function("gemm", dtype)
+        # All by transposes, which is how BLAS sees row-major matrices.
+        m = None if q_bar is None else gemm(-1, q.T, q_bar.T, trans_b=2)
+        if r_bar is not None:
+            added = {} if m is None else {"beta": 1, "c": m, "overwrite_c": True}
+            m = gemm(1, r_bar.T, r.T, trans_a=2, **added)
+        added = {} if q_bar is None else {"beta": 1, "c": q_bar.T}
+        # copyltu(M) is what BLAS makes of one triangle of M where it expects a Hermitian matrix.
+        hemm = blas_function("hemm" if np.iscomplexobj(q) else "symm", dtype)
+        right = hemm(1, m, q.T, **added)
+        trsm = blas_function("trsm", dtype)
+        return trsm(1, r.T, right, lower=True, trans_a=2, overwrite_b=True).T
+
+    def array(self, xp, q, r, *bars):
+        q_bar, r_bar = self.cotangents(bars)
+        m = 0 if r_bar is None else r @ hconj(xp, r_bar)
+        m = m if q_bar is None else m - hconj(xp, q_bar) @ q
+        right = q @ LowerHermitian(self.field).array(xp, m)
+        right = right if q_bar is None else right + q_bar
+        return hconj(xp, solution(xp, r, hconj(xp, right)))
+
+    def formula(self, q, r, *bars):
+        q_bar, r_bar = self.cotangents(bars)
+        matrices = algebra(self.field)
+        hconj, matmul = matrices.hconj, matrices.matmul
+        terms = []
+        if self.of_r:
+            terms.append(matmul(r, hconj(r_bar)))
+        if self.of_q:
+            terms.append(-matmul(hconj(q_bar), q))
+        right = matmul(q, LowerHermitian(self.field)(sum_or_disconnected(terms)))
+        if self.of_q:
+            right = right + q_bar
+        return hconj(Solve(self.field, "upper")(r, hconj(right)))
 
 
 @overload

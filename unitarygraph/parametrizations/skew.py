@@ -175,7 +175,7 @@ class Cayley(SkewParametrization):
         super().__init__(n, init, field, rng, dtype, name)
 
     def of(self, A):
-        return CayleyOp(self.field)(A * np.asarray(-2, A.type.dtype))
+        return CayleyOp(self.field)(A * np.asarray(-2, A.type.dtype))[0]
 
     def of_value(self, A):
         identity = np.eye(self.n, dtype=A.dtype)

@@ -12,6 +12,7 @@ from unitarygraph.core.blas import SMALL, frobenius_norm, hconj_product, product
 from unitarygraph.core.lapack import LU, triangular_solve
 from unitarygraph.core.layout import from_planes, plane, plane_axis, to_complex
 from unitarygraph.core.matrix_op import MatrixOp
+from unitarygraph.core.small import Small
 from unitarygraph.core.tangents import fresh, is_connected, sum_or_disconnected
 
 
@@ -19,6 +20,7 @@ class HConj(MatrixOp):
     """Conjugate transpose, ``(..., 2, m, n) -> (..., 2, n, m)``; in the real field the transpose."""
 
     title = "hconj"
+    small = Small("algebra", largest=32)
     arguments = ("A",)
     entrywise = True
     signature = "F(m,n)->F(n,m)"
@@ -48,6 +50,7 @@ class MatMul(MatrixOp):
 
     __props__ = ("field", "left", "right")
     title = "matmul"
+    small = Small("algebra", largest=16)
     arguments = ("A", "B")
     entrywise = True
 
@@ -173,6 +176,11 @@ class Solve(MatrixOp):
     def __init__(self, field="complex", structure="general"):
         self.structure = structure
         super().__init__(field)
+
+    @property
+    def small(self):
+        """Of general matrices."""
+        return Small("algebra", largest=32) if self.structure == "general" else None
 
     def matrix(self, a, b):
         if self.structure == "general":

@@ -1,27 +1,25 @@
-"""The recurrence on JAX: one `jax.lax.scan` forward, one backward."""
+"""The recurrences with matrices on JAX: one `jax.lax.scan` forward, one backward."""
 
 from pytensor.link.jax.dispatch.basic import jax_funcify
 
 from unitarygraph.link.jax import namespace
 from unitarygraph.link.jax.precision import arrays_of
-from unitarygraph.ops.recurrence import Recurrence, RecurrenceGrad
+from unitarygraph.ops.recurrence import (
+    GatedRecurrence,
+    GatedRecurrenceGrad,
+    Recurrence,
+    RecurrenceGrad,
+)
 
 
 @jax_funcify.register(Recurrence)
+@jax_funcify.register(RecurrenceGrad)
+@jax_funcify.register(GatedRecurrence)
+@jax_funcify.register(GatedRecurrenceGrad)
 def jax_recurrence(op, node, **kwargs):
-    """`Recurrence`; JAX itself differentiates it in every direction."""
+    """Each; JAX itself differentiates it in every direction."""
 
     def recurrence(*inputs):
         return op.array(namespace, *arrays_of(op, node, inputs))
 
     return recurrence
-
-
-@jax_funcify.register(RecurrenceGrad)
-def jax_recurrence_grad(op, node, **kwargs):
-    """`RecurrenceGrad`."""
-
-    def recurrence_grad(*inputs):
-        return op.array(namespace, *arrays_of(op, node, inputs))
-
-    return recurrence_grad

@@ -10,8 +10,9 @@ from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from unitarygraph.core.axes import pattern
+from unitarygraph.core.small import DONE
 from unitarygraph.link.numba.cache import CACHE_VERSION
-from unitarygraph.link.numba.callback import DONE, INTP, array_at, external
+from unitarygraph.link.numba.callback import INTP, array_at, external
 from unitarygraph.ops.recurrence.base import StepsOp
 
 
@@ -54,7 +55,7 @@ def numba_steps_op(op, node, **kwargs):
         body.append("    " * depth + line)
 
     known = set()
-    read = {k: named for k, named in op.present.items() if k not in op.unread}
+    read = op.present
     first = next(iter(read))
     for name, named in read.items():
         message = f"{op.title}: {name} must be {pattern(named)}"

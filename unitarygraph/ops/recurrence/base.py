@@ -40,14 +40,16 @@ class StepsOp(Op):
 
     @property
     def present(self):
-        """`axes_in` of the inputs that there are."""
-        return {name: axes for name, axes in self.axes_in.items() if name not in self.absent}
+        """`axes_in` of the inputs that there are and that are read."""
+        gone = (*self.absent, *self.unread)
+        return {name: axes for name, axes in self.axes_in.items() if name not in gone}
 
     def sizes(self, shapes):
         """T, B and n from the inputs' shapes, None where unknown; refuses shapes that disagree."""
-        given = [s for name, s in zip(self.axes_in, shapes, strict=True) if name not in self.absent]
+        there = self.present
+        given = [s for name, s in zip(self.axes_in, shapes, strict=True) if name in there]
         field = getattr(self, "field", None)
-        return check_axes(self.title, self.present, given, f" (field {field})" if field else "")
+        return check_axes(self.title, there, given, f" (field {field})" if field else "")
 
     def shapes_out(self, sizes):
         """Shapes of the outputs, given the sizes of the named axes."""
@@ -55,9 +57,9 @@ class StepsOp(Op):
 
     @from_shapes
     def infer_shape(self, shapes):
-        sizes = {}
+        sizes, there = {}, self.present
         for (name, axes), shape in zip(self.axes_in.items(), shapes, strict=True):
-            if name not in (*self.absent, *self.unread):
+            if name in there:
                 for axis, size in zip(axes, shape, strict=True):
                     if isinstance(axis, str):
                         sizes.setdefault(axis, size)

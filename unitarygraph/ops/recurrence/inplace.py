@@ -1,12 +1,15 @@
-"""Rewrites that let the recurrence overwrite what nobody reads any more: less memory, fewer pages."""
+"""Rewrites that let the recurrences overwrite what nobody reads any more: less memory, fewer pages."""
 
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import copy_stack_trace, in2out, node_rewriter
 
+from unitarygraph.core.tangents import empty_constant
+from unitarygraph.ops.recurrence.gated import GatedRecurrence
+from unitarygraph.ops.recurrence.gated_grad import GatedRecurrenceGrad
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
 from unitarygraph.ops.recurrence.op import Recurrence
 
-DRIVE, STATES, STATES_BAR = 0, 5, 7
+DRIVE, STATES = 0, 5
 
 
 @node_rewriter([RecurrenceGrad])
@@ -19,26 +22,23 @@ def local_forget_drive(fgraph, node):
     return node.op.make_node(*inputs).outputs
 
 
-@node_rewriter([Recurrence], inplace=True)
-def local_states_over_drive(fgraph, node):
-    """States over the drive."""
-    op = node.op
-    if op.inplace:
+@node_rewriter([GatedRecurrenceGrad])
+def local_forget_gated_drive(fgraph, node):
+    """Nor does `GatedRecurrenceGrad`: nothing stands in, as what could is overwritten."""
+    drive, *rest = node.inputs
+    if drive.owner is None and drive.type.shape == (0,) * drive.type.ndim:
         return None
-    new = Recurrence(op.field, op.activation, op.masked, inplace=True)(*node.inputs)
-    copy_stack_trace(node.outputs, new)
-    return new
+    return node.op.make_node(empty_constant(drive.type.ndim, drive.type.dtype), *rest).outputs
 
 
-@node_rewriter([RecurrenceGrad], inplace=True)
-def local_drive_bar_over_states_bar(fgraph, node):
-    """The drive's cotangent over that of the states."""
+@node_rewriter([Recurrence, RecurrenceGrad, GatedRecurrence, GatedRecurrenceGrad], inplace=True)
+def local_recurrence_inplace(fgraph, node):
+    """States or gates over the drive; the drive's cotangent over that of the states, or the gates."""
     op = node.op
-    if op.inplace or not op.from_states:
+    if op.inplace or (isinstance(op, RecurrenceGrad) and not op.from_states):
         return None
-    new = RecurrenceGrad(
-        op.field, op.activation, op.masked, op.from_states, op.from_last, inplace=True
-    )(*node.inputs)
+    properties = {name: getattr(op, name) for name in op.__props__} | {"inplace": True}
+    new = type(op)(**properties).make_node(*node.inputs).outputs
     copy_stack_trace(node.outputs, new)
     return new
 
@@ -46,11 +46,15 @@ def local_drive_bar_over_states_bar(fgraph, node):
 # After specialization, when no further derivative of the graph is taken; in place as late as
 # PyTensor's own Ops.
 optdb.register(
-    "unitarygraph_forget_drive", in2out(local_forget_drive), "fast_run", "unitarygraph", position=60
+    "unitarygraph_forget_drive",
+    in2out(local_forget_drive, local_forget_gated_drive, name="forget_drive"),
+    "fast_run",
+    "unitarygraph",
+    position=60,
 )
 optdb.register(
     "unitarygraph_recurrence_inplace",
-    in2out(local_states_over_drive, local_drive_bar_over_states_bar, name="recurrence_inplace"),
+    in2out(local_recurrence_inplace, name="recurrence_inplace"),
     "fast_run",
     "inplace",
     "unitarygraph",
