@@ -7,6 +7,7 @@ tensor, stacked in the complex field, a plain one.
 
 from unitarygraph.nn import initializers
 from unitarygraph.nn.asrnn_cell import ASRNNCell
+from unitarygraph.nn.aussm import AUSSM
 from unitarygraph.nn.batch_norm import BatchNorm
 from unitarygraph.nn.cell import Cell, RecurrentCell
 from unitarygraph.nn.cgrnn_cell import CGRNNCell
@@ -18,15 +19,20 @@ from unitarygraph.nn.functions import dropout, gelu
 from unitarygraph.nn.goru_cell import GORUCell
 from unitarygraph.nn.gru_cell import GRUCell
 from unitarygraph.nn.layer_norm import LayerNorm
+from unitarygraph.nn.linoss import LinOSS
 from unitarygraph.nn.lru import LRU
 from unitarygraph.nn.lstm_cell import LSTMCell
 from unitarygraph.nn.recurrence import drive_of, readout, recurrent
+from unitarygraph.nn.rms_norm import RMSNorm
+from unitarygraph.nn.s5 import S5
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, modrelu
 
 __all__ = [
     "ACTIVATIONS",
+    "AUSSM",
     "LRU",
+    "S5",
     "ASRNNCell",
     "BatchNorm",
     "CGRNNCell",
@@ -39,6 +45,8 @@ __all__ = [
     "GRUCell",
     "LSTMCell",
     "LayerNorm",
+    "LinOSS",
+    "RMSNorm",
     "RecurrentCell",
     "drive_of",
     "dropout",
