@@ -149,7 +149,7 @@ def columns(table: list[TableRow]) -> list[str]:
 
     Accuracies on a task's further evaluation sets come after the accuracy.
     """
-    chosen = []
+    chosen: list[str] = []
     for name in HEADINGS:
         if name == "unitarity":
             chosen += dict.fromkeys(k for row in table for k in row if k.startswith("accuracy_"))
