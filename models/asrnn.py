@@ -19,7 +19,8 @@ class ASRNN(RecurrentModel):
     normal, b, c and h_0 zero. A and A_f learn at a tenth of the others' rate, as expRNN's. The defaults
     of low, high and epsilon are ours: the authors chose them task by task.
 
-    Source: "Adaptive-saturated RNN: remember more with less instability", ICLR 2023, tiny papers.
+    Source: Nguyen-Duy, Pham and Nguyen, "Adaptive-saturated RNN: remember more with less instability",
+    ICLR 2023, tiny papers.
     """
 
     init: str = "henaff"

@@ -39,8 +39,8 @@ class AUSSM(Model):
 
     The recurrent matrix depends on the input: `recurrent_matrix` is None.
 
-    Source: the adaptive unitary state space model (NeurIPS 2025) and its published code; their blocks of
-    Mamba between these and the short convolution are left out.
+    Source: Karuvally et al., "Bridging expressivity and scalability with adaptive unitary SSMs", NeurIPS
+    2025, and their code; its blocks of Mamba between these and its short convolution are left out.
     """
 
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(

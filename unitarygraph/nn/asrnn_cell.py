@@ -38,8 +38,8 @@ class ASRNNCell(Cell):
 
     Raises ValueError for a complex or unequal parametrization and for epsilon <= 0.
 
-    Source: "Adaptive-saturated RNN: remember more with less instability", ICLR 2023, tiny papers, for
-    the formula and the form of D.
+    Source: Nguyen-Duy, Pham and Nguyen, "Adaptive-saturated RNN: remember more with less instability",
+    ICLR 2023, tiny papers, for the formula and the form of D.
     """
 
     def __init__(

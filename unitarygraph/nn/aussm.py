@@ -50,8 +50,8 @@ class AUSSM(Module):
 
     Raises ValueError for sizes below 1 and an x of another shape.
 
-    Source: "AUSSM", adaptive unitary state space models (NeurIPS 2025), and its published code, where s
-    is added twice, which changes its first value and rate alone.
+    Source: Karuvally et al. (2025), "Bridging expressivity and scalability with adaptive unitary SSMs",
+    and their code, where s is added twice, which changes its first value and rate alone.
     """
 
     def __init__(
