@@ -12,12 +12,12 @@ from unitarygraph.parametrizations import Exp
 
 
 class ASRNN(RecurrentModel):
-    r"""h_t = tanh((h_{t-1} W + x_t V + b) F) F^{-1}, W = exp(A), F = (abs(P) + epsilon) exp(A_f).
+    r"""h_t = tanh((h_{t-1} W + x_t V + b) F) F^{-1}, W = exp(A), F = (abs(P) + min_scale) exp(A_f).
 
     In the basis of F it is a plain recurrence with tanh (`unitarygraph.nn.ASRNNCell`); outputs h U + c. A
     and A_f start by ``init`` ("henaff", "cayley" or "haar"), P from U(``low``, ``high``), V and U Kaiming
     normal, b, c and h_0 zero. A and A_f learn at a tenth of the others' rate, as expRNN's. The defaults
-    of low, high and epsilon are ours: the authors chose them task by task.
+    of low, high and min_scale are ours: the authors chose them task by task.
 
     Source: Nguyen-Duy, Pham and Nguyen, "Adaptive-saturated RNN: remember more with less instability",
     ICLR 2023, tiny papers.
@@ -26,7 +26,7 @@ class ASRNN(RecurrentModel):
     init: str = "henaff"
     low: float = 0.0
     high: float = 1.0
-    epsilon: float = 0.01
+    min_scale: float = 0.01
 
     defaults = MappingProxyType({"other": {"name": "rmsprop", "learning_rate": 1e-3}})
     readout_init = staticmethod(kaiming_normal)
@@ -38,5 +38,5 @@ class ASRNN(RecurrentModel):
         """Return an `ASRNNCell` of two exponentials."""
         n, common = self.hidden_size, {"field": "real", "rng": rng, "dtype": self.dtype}
         W, Q = (Exp(n, init=self.init, name=prefix + name, **common) for name in ("A", "A_f"))
-        D = {"low": self.low, "high": self.high, "epsilon": self.epsilon}
+        D = {"low": self.low, "high": self.high, "min_scale": self.min_scale}
         return ASRNNCell(W, Q, input_size, rng=rng, prefix=prefix, **D)

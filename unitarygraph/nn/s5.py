@@ -101,7 +101,9 @@ class S5(Module):
         C = V.T @ (C[0] + 1j * C[1])
         self.re = kept("re", eigenvalues.real, group="orthogonal")
         self.im = kept("im", eigenvalues.imag, group="orthogonal")
-        self.tau = kept("tau", rng.uniform(np.log(step_min), np.log(step_max), n), group="orthogonal")
+        self.tau = kept(
+            "tau", rng.uniform(np.log(step_min), np.log(step_max), n), group="orthogonal"
+        )
         self.B = kept("B", np.stack([B.real, B.imag]), "complex", "orthogonal")
         self.C = kept("C", np.stack([C.real, C.imag]), "complex")
         self.D = kept("D", rng.standard_normal(m))

@@ -4,12 +4,12 @@ import numpy as np
 import scipy.linalg
 from lineage.formulas import ends, free_skew, read_out, skew_of, through_time
 
-CASES = [{}, {"init": "haar", "low": -1.0, "epsilon": 0.1}]
+CASES = [{}, {"init": "haar", "low": -1.0, "min_scale": 0.1}]
 
 
 def outputs(model, p, x, mask):
     W, U_f = (scipy.linalg.expm(skew_of(p[name])).T for name in ("A", "A_f"))
-    W_f = U_f @ np.diag(np.abs(p["P"]) + model.options["epsilon"])
+    W_f = U_f @ np.diag(np.abs(p["P"]) + model.options["min_scale"])
 
     def step(x_t, h):
         inner = W @ h.T + p["V"].T @ x_t.T + p["b"][:, None]
