@@ -15,6 +15,8 @@ from unitarygraph.ops.recurrence import GatedRecurrence, GatedRecurrenceGrad, ga
 from unitarygraph.ops.recurrence.gated_scan import gated_scan
 
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+# One real, one complex: of the kernel of LSTM and of that with two gates.
+QUICK = [("lstm", "tanh", True), ("cgrnn", "modrelu", True)]
 SIZES = [(37, 3, 4), (17, 2, 3), (1, 1, 1), (3, 0, 4), (3, 2, 0)]
 
 
@@ -123,9 +125,12 @@ def test_finite_differences(which):
     )  # fmt: skip
 
 
-# The second derivatives are graphs of scans, which compile for seconds.
+# The second derivatives are graphs of scans, which compile for seconds: one real and one complex by
+# default.
 @pytest.mark.parametrize(
-    "which", [c if c[2] else pytest.param(c, marks=pytest.mark.slow) for c in CASES], ids=named
+    "which",
+    [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CASES],
+    ids=named,
 )
 def test_second_derivatives_by_finite_differences(which):
     op, given = GatedRecurrence(*which), values(which, T=3, B=2, n=2)
@@ -191,25 +196,32 @@ def test_derivative_of_an_input_that_depends_on_another():
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def in_numba():
-    """All cases in one function in numba's mode."""
-    given, outputs = zip(*(graph(case) for case in CASES), strict=True)
-    return pytensor.function(joined(given), joined(outputs), mode="NUMBA", on_unused_input="ignore")
+@pytest.fixture(
+    scope="module",
+    params=[QUICK, pytest.param(CASES, marks=pytest.mark.slow)],
+    ids=["some", "all"],
+)
+def in_numba(request):
+    """Cases, and one function of them all in numba's mode, which compiles seconds for each."""
+    given, outputs = zip(*(graph(case) for case in request.param), strict=True)
+    return request.param, pytensor.function(
+        joined(given), joined(outputs), mode="NUMBA", on_unused_input="ignore"
+    )
 
 
 @pytest.mark.parametrize("sizes", [(5, 35, 4), (1, 1, 1), (0, 3, 4), (3, 0, 4)], ids=str)
 def test_every_mode_runs_the_same_kernel(in_numba, sizes, monkeypatch):
-    given = [values(case, "float64", *sizes) for case in CASES]
+    cases, compiled = in_numba
+    given = [values(case, "float64", *sizes) for case in cases]
     expected = []
-    for case, arrays in zip(CASES, given, strict=True):
+    for case, arrays in zip(cases, given, strict=True):
         v, outputs = graph(case)
         f = pytensor.function(v, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
         expected += f(*arrays)
     for op in (GatedRecurrence, GatedRecurrenceGrad):
         monkeypatch.setattr(op, "perform", None)
     kept = [x.copy() for x in joined(given)]
-    for got, want in zip(in_numba(*joined(given)), expected, strict=True):
+    for got, want in zip(compiled(*joined(given)), expected, strict=True):
         agree(got, want)
     for x, copy in zip(joined(given), kept, strict=True):
         np.testing.assert_array_equal(x, copy)
@@ -217,13 +229,14 @@ def test_every_mode_runs_the_same_kernel(in_numba, sizes, monkeypatch):
 
 def test_rows_may_be_divided_over_threads(in_numba, monkeypatch):
     threads = pytest.importorskip("unitarygraph.kernels.threads")
-    given = joined(values(case, "float64", 6, 35, 5) for case in CASES)
-    expected = in_numba(*given)
+    cases, compiled = in_numba
+    given = joined(values(case, "float64", 6, 35, 5) for case in cases)
+    expected = compiled(*given)
     monkeypatch.setattr(threads, "LEAST_WORK", 1)
     monkeypatch.setattr(threads, "controllers", lambda: [Controller()])
     monkeypatch.setattr(threads, "thread_count", lambda: 3)
     assert len(threads.row_blocks(35, 1e9)) == 3
-    for got, want in zip(in_numba(*given), expected, strict=True):
+    for got, want in zip(compiled(*given), expected, strict=True):
         agree(got, want)
 
 
