@@ -140,11 +140,17 @@ def test_dropout_trains_only(rng):
     assert_allclose(g(data), first)
 
 
+def paired(x):
+    a, b = x[..., ::2], x[..., 1::2]
+    return np.stack([np.maximum(a, b), np.minimum(a, b)], axis=-1).reshape(x.shape)
+
+
 F = {
     "cardioid": lambda z: z * (1 + np.cos(np.angle(z))) / 2,
     "hirose": lambda z: np.tanh(np.abs(z)) * np.exp(1j * np.angle(z)),
     "zrelu": lambda z: z * ((z.real > 0) & (z.imag > 0)),
     "crelu": lambda z: np.maximum(z.real, 0) + 1j * np.maximum(z.imag, 0),
+    "oplu": lambda z: paired(z.real) + 1j * paired(z.imag),
 }
 
 

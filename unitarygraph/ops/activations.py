@@ -16,6 +16,7 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from unitarygraph.core.layout import is_complex, storage
+from unitarygraph.ops.group_sort import groupsort, oplu
 from unitarygraph.stacked.typing import Array, M, Value
 from unitarygraph.stacked.variables import mark
 
@@ -174,7 +175,11 @@ ACTIVATIONS = {
     "hirose": hirose,
     "tanh": tanh,
     "identity": identity,
+    "oplu": takes_complex(oplu),
+    "groupsort": takes_complex(groupsort),
 }
+#: those that mix features; the others work on each number alone
+MIXING = ("oplu", "groupsort")
 
 
 @dataclass(frozen=True)
