@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.machine import cores, machine, use_threads
-from benchmarks.page import load, write
+from benchmarks.page import load, ratios_to, write
 from benchmarks.rows import as_json, summary, table
 
 BENCHMARKS = (
@@ -19,6 +19,7 @@ BENCHMARKS = (
     "recurrence_real",
     "train_step",
     "memory",
+    "long",
     "compile",
     "start",
     "small",
@@ -73,7 +74,8 @@ def main():
     if options.name == "all":
         for name in BENCHMARKS:
             figures |= run_apart(name, options)
-        print(f"\n### All targets\n\n{summary(load(figures))}")
+        brief = [name for name in BENCHMARKS if ratios_to(name)]
+        print(f"\n### All targets\n\n{summary(load(figures), brief)}")
     else:
         figures |= run_here(options.name, options.quick)
     if options.json is not None:

@@ -9,7 +9,7 @@ import unitarygraph as ug
 from benchmarks.samples import ORTHOGONAL_RATE, RATE
 from unitarygraph import models, stacked, tasks, updates
 from unitarygraph.core.layout import plain
-from unitarygraph.ops.recurrence import Recurrence
+from unitarygraph.ops.recurrence import CheckpointedRecurrence, Recurrence
 
 
 def store(x):
@@ -57,7 +57,8 @@ def recurrence(drive, w, h0, bias, g, unroll=ug.recurrence):
 def require_unrolling(f, unroll):
     """AssertionError unless a compiled function unrolls as it is told: by our Op alone, or by Scan."""
     ops = [node.op for node in f.maker.fgraph.apply_nodes]
-    has = {kind: any(isinstance(op, kind) for op in ops) for kind in (Recurrence, Scan)}
+    kinds = {Recurrence: (Recurrence, CheckpointedRecurrence), Scan: Scan}
+    has = {kind: any(isinstance(op, classes) for op in ops) for kind, classes in kinds.items()}
     wanted, other = (Recurrence, Scan) if unroll is ug.recurrence else (Scan, Recurrence)
     if not has[wanted] or has[other]:
         found = ", ".join(kind.__name__ for kind, there in has.items() if there) or "neither"
@@ -67,13 +68,12 @@ def require_unrolling(f, unroll):
         )
 
 
-def copying_step(field, delay, hidden, batch, unroll=ug.recurrence):
+def copying_step(field, delay, hidden, batch, unroll=ug.recurrence, memory="all"):
     """(model, arrays of a batch, compiled step) of exprnn on copying, RMSprop, float32."""
     pytensor.config.floatX = "float32"
     task = tasks.build("copying", delay=delay)
-    model = models.build(
-        "exprnn", task.input_size, hidden, task.output_size, field=field, dtype="float32"
-    )
+    options = {"field": field, "memory": memory, "dtype": "float32"}
+    model = models.build("exprnn", task.input_size, hidden, task.output_size, **options)
     for cell in model.cells:
         cell.unroll = unroll
     arrays = next(iter(task.batches(np.random.default_rng(0), batch, "float32")))

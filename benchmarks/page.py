@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.rows import from_json, summary, table
+from benchmarks.rows import from_json, ratio_table, summary, table
 
 HEAD = """# Benchmarks
 
@@ -39,6 +39,11 @@ def load(stored):
     return {name: [from_json(row) for row in rows] for name, rows in parts.items()}
 
 
+def ratios_to(name):
+    """The peer to which a benchmark's figures are shown as ratios, None where they are shown whole."""
+    return getattr(import_module(f"benchmarks.{name}"), "RATIOS_TO", None)
+
+
 def plot(name, rows, folder):
     """Plot every series of a benchmark, log-log, floors dashed; the images' names by axis."""
     from matplotlib.figure import Figure
@@ -65,6 +70,32 @@ def plot(name, rows, folder):
     return images
 
 
+def plot_ratios(name, rows, peer, folder):
+    """Plot the peer's time over ours, one panel a case, one curve a batch; the images' names."""
+    from matplotlib.figure import Figure
+
+    there = [row for row in rows if row.axis and row.ratio(peer) is not None]
+    panels = list(dict.fromkeys(row.series.rpartition(", ")[0] for row in there))
+    columns = min(4, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 3 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).flat
+    for panel in axes[len(panels) :]:
+        panel.set_visible(False)
+    for panel, title in zip(axes, panels, strict=False):
+        here = [row for row in there if row.series.rpartition(", ")[0] == title]
+        for series in dict.fromkeys(row.series for row in here):
+            points = [(row.at, row.ratio(peer)) for row in here if row.series == series]
+            label = series.rpartition(", ")[2]
+            panel.loglog(*zip(*points, strict=True), marker="o", markersize=3, label=label)
+        panel.axhline(1, color="black", linewidth=0.8)
+        panel.set(title=title, xlabel=here[0].axis, ylabel=f"{peer} / ours")
+        panel.legend(fontsize=7)
+    image = f"bench-{name.replace('_', '-')}-ratios.png"
+    figure.savefig(folder / image, dpi=110)
+    return [image]
+
+
 def write(stored, docs):
     """Write ``benchmarks.md`` and ``images/bench-*.png`` under the folder ``docs``."""
     figures = load(stored)
@@ -72,6 +103,7 @@ def write(stored, docs):
     images.mkdir(parents=True, exist_ok=True)
     machine = stored["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
+    brief = [name for name in figures if ratios_to(name)]
     page = HEAD.format(
         command=stored["command"],
         names=", ".join(f"`{name}`" for name in figures),
@@ -79,11 +111,19 @@ def write(stored, docs):
         threads=machine["threads"],
         python=machine["python"],
         versions=versions,
-        summary=summary(figures),
+        summary=summary(figures, brief),
     )
     for name, rows in figures.items():
-        title = import_module(f"benchmarks.{name}").__doc__.splitlines()[0].rstrip(".")
-        page += f"\n## {title}\n\n`python -m benchmarks {name}`\n\n{table(rows)}\n"
-        for image in plot(name, rows, images):
+        module = import_module(f"benchmarks.{name}")
+        title = module.__doc__.splitlines()[0].rstrip(".")
+        page += f"\n## {title}\n\n`python -m benchmarks {name}`\n\n"
+        peer = ratios_to(name)
+        if peer is None:
+            page += f"{table(rows)}\n"
+            made = plot(name, rows, images)
+        else:
+            page += f"{table([row for row in rows if not row.axis])}\n\n{ratio_table(rows, peer)}\n"
+            made = plot_ratios(name, rows, peer, images)
+        for image in made:
             page += f"\n![{title}](images/{image})\n"
     (Path(docs) / "benchmarks.md").write_text(page)

@@ -106,8 +106,21 @@ def table(rows):
     return markdown(["case", "unit", *names, "peer / ours", "targets"], lines)
 
 
-def summary(figures):
-    """Table of all targets of ``{benchmark: rows}``, with counts below."""
+def ratio_table(rows, peer):
+    """Table of the peer's median over ours: a line for each case and size, a column for each batch."""
+    there = [row for row in rows if row.axis]
+    batches = list(dict.fromkeys(row.series.rpartition(", ")[2] for row in there))
+    found = {(*row.series.rpartition(", ")[::2], row.at): row.ratio(peer) for row in there}
+    lines = []
+    for case, at in dict.fromkeys((row.series.rpartition(", ")[0], row.at) for row in there):
+        ratios = [found.get((case, batch, at)) for batch in batches]
+        lines.append([case, f"{at:g}", *("" if r is None else f"{r:.2f}" for r in ratios)])
+    axis = there[0].axis if there else ""
+    return f"{peer} / ours:\n\n" + markdown(["case", axis, *batches], lines)
+
+
+def summary(figures, brief=()):
+    """Table of all targets of ``{benchmark: rows}``, counts below; of the ``brief`` those not met."""
     marked = [
         (name, row.case, target)
         for name, rows in figures.items()
@@ -117,6 +130,7 @@ def summary(figures):
     lines = [
         [name, case, t.text, "" if t.value is None else number(t.value), t.mark]
         for name, case, t in marked
+        if not (name in brief and t.mark == "met")
     ]
     marks = [target.mark for _, _, target in marked]
     counts = ", ".join(f"{marks.count(m)} {m}" for m in ("met", "NO", "not measured"))

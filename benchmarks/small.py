@@ -17,6 +17,8 @@ SIZES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 190, 256, 512)
 BATCHES = (1, 100, 1_000, 10_000)
 #: entries of all matrices above which a batch is left out
 LARGEST = 4_000_000
+#: the page shows ratios to this peer instead of all figures
+RATIOS_TO = "torch"
 DTYPES = ("complex128", "complex64")
 
 

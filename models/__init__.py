@@ -23,8 +23,12 @@ __all__ = ["MODELS", "Model", "RecurrentModel", "build", "lookup", "names", "opt
 
 #: name of a model, which is that of its file -> its class
 MODELS: dict[str, str] = {
+    "asrnn": "ASRNN",
+    "aussm": "AUSSM",
     "cdopt": "CDOptRNN",
     "cgrnn": "CGRNN",
+    "deltanet": "DeltaNet",
+    "deltaproduct": "DeltaProduct",
     "dtriv": "DynamicTrivializationRNN",
     "eurnn": "EURNN",
     "exprnn": "ExpRNN",
@@ -33,11 +37,13 @@ MODELS: dict[str, str] = {
     "gru": "GRU",
     "irnn": "IRNN",
     "kru": "KRU",
+    "linoss": "LinOSS",
     "lru": "LRU",
     "lstm": "LSTM",
     "nnrnn": "NnRNN",
     "ornn": "ORNN",
     "projunn": "ProjUNN",
+    "s5": "S5",
     "scornn": "ScoRNN",
     "scurnn": "ScuRNN",
     "svdrnn": "SVDRNN",

@@ -1,31 +1,16 @@
 """LRU: stacked blocks around diagonal linear recurrences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
-from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.models.base import Model, affine
-from unitarygraph.nn.batch_norm import BatchNorm
-from unitarygraph.nn.functions import dropout, gelu
-from unitarygraph.nn.layer_norm import LayerNorm
+from unitarygraph.models.residual import ResidualModel
 from unitarygraph.nn.lru import LRU as Layer
-from unitarygraph.parametrizations import Diagonal
-
-NORMS = {"layer": LayerNorm, "batch": BatchNorm}
-#: weight and bias
-Affine = tuple[SharedVariable, SharedVariable]
-Block = tuple[LayerNorm | BatchNorm, Layer, Affine, Affine]
 
 
-class LRU(Model):
+class LRU(ResidualModel):
     r"""Linear recurrent units in residual blocks, between an affine encoder and decoder.
 
     A block is, with the recurrent layer of `unitarygraph.nn.LRU`,
@@ -38,11 +23,7 @@ class LRU(Model):
 
     Parameters
     ----------
-    hidden_size : H, features between blocks
-    state_size : N, complex states of a layer, by default H
-    layers : number of blocks
-    norm : "layer", or "batch" over all steps and samples, padded ones too
-    dropout : share of numbers that training sets to zero after GELU and after the gate
+    state_size, layers, norm, dropout : as `unitarygraph.models.residual.ResidualModel`
     bidirectional : a second recurrence, backward in time, in each layer
     r_min, r_max, max_phase : the ring of the first eigenvalues (`unitarygraph.parametrizations.
         Diagonal`): near 1 for a long memory, small phases for slow changes
@@ -68,38 +49,15 @@ class LRU(Model):
         }
     )
 
-    state_size: int | None = None
-    layers: int = 1
-    norm: str = "layer"
-    dropout: float = 0.0
     bidirectional: bool = False
     r_min: float = 0.0
     r_max: float = 1.0
     max_phase: float = 2 * np.pi
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.layers < 1:
-            raise ValueError(f"layers must be at least 1, got {self.layers}")
-        if self.norm not in NORMS:
-            raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {self.norm!r}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
-        self.state_size = self.hidden_size if self.state_size is None else self.state_size
-        self._encoder = self._affine("encoder", self.input_size, self.hidden_size)
-        self._blocks = [self._block(f"layer{number}") for number in range(self.layers)]
-        self._decoder = self._affine("decoder", self.hidden_size, self.output_size)
-        # Two for each block; they have names, for checkpoints.
-        self._generators = [
-            pytensor.shared(child, name=f"dropout{k}")
-            for k, child in enumerate(self.rng.spawn(2 * self.layers if self.dropout else 0))
-        ]
-
-    def _block(self, name: str) -> Block:
-        width = self.hidden_size
-        normalize = NORMS[self.norm](width, dtype=self.dtype, name=f"{name}/norm")
-        layer = Layer(
-            width,
+    def make_layer(self, name: str) -> Layer:
+        """Return a `unitarygraph.nn.LRU`."""
+        return Layer(
+            self.hidden_size,
             self.state_size,
             r_min=self.r_min,
             r_max=self.r_max,
@@ -109,68 +67,3 @@ class LRU(Model):
             dtype=self.dtype,
             name=name,
         )
-        value, gate = (self._affine(f"{name}/{half}", width, width) for half in ("value", "gate"))
-        return normalize, layer, value, gate
-
-    def _affine(self, name: str, rows: int, columns: int) -> Affine:
-        weight = self.rng.standard_normal((rows, columns)) / np.sqrt(rows)
-        bias = np.zeros(columns)
-        return self.parameter(f"{name}/weight", weight), self.parameter(f"{name}/bias", bias)
-
-    def __call__(self, x: TensorVariable, mask: TensorVariable | None = None) -> TensorVariable:
-        """Return the outputs (T, B, output_size) for x (T, B, input_size)."""
-        return self._outputs(x, mask, None)
-
-    def training(
-        self, x: TensorVariable, mask: TensorVariable | None = None
-    ) -> tuple[TensorVariable, dict[SharedVariable, TensorVariable]]:
-        """Return outputs with dropout by the batch's statistics, and what these update."""
-        updates: dict[SharedVariable, TensorVariable] = {}
-        return self._outputs(x, mask, updates), updates
-
-    def _outputs(
-        self,
-        x: TensorVariable,
-        mask: TensorVariable | None,
-        updates: dict[SharedVariable, TensorVariable] | None,
-    ) -> TensorVariable:
-        """Outputs; with a dictionary of updates those of training, which it is filled with."""
-        generators = iter(self._generators)
-
-        def dropped(y: TensorVariable) -> TensorVariable:
-            if updates is None or not self._generators:
-                return y
-            y, after = dropout(y, self.dropout, next(generators))
-            updates.update(after)
-            return y
-
-        x = affine(x, *self._encoder)
-        for normalize, layer, value, gate in self._blocks:
-            z = dropped(gelu(layer(self._normalized(normalize, x, updates), mask)))
-            x = x + dropped(affine(z, *value) * pt.sigmoid(affine(z, *gate)))
-        return affine(x, *self._decoder)
-
-    def _normalized(
-        self,
-        normalize: LayerNorm | BatchNorm,
-        x: TensorVariable,
-        updates: dict[SharedVariable, TensorVariable] | None,
-    ) -> TensorVariable:
-        if self.norm == "layer":
-            return normalize(x)
-        # Steps and samples as the batch and height of images, features as channels.
-        y, after = normalize(x.dimshuffle(0, 2, 1, "x"), training=updates is not None)
-        if updates is not None:
-            updates.update(after)
-        return y.dimshuffle(0, 2, 1)
-
-    def recurrent_matrix(self) -> np.ndarray:
-        """Return diag(lambda) of the first layer."""
-        return self._recurrences()[0].value()
-
-    def recurrent_matrices(self) -> list[np.ndarray]:
-        """Return diag(lambda) of every layer and direction."""
-        return [diagonal.value() for diagonal in self._recurrences()]
-
-    def _recurrences(self) -> list[Diagonal]:
-        return [diagonal for _, layer, *_ in self._blocks for diagonal in layer.eigenvalues]

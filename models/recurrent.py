@@ -31,6 +31,10 @@ class RecurrentModel(Model):
         joined, so that each step's output knows the whole sequence
     dropout : share of numbers that training sets to zero in what each layer but the first and the
         readout read, the same units in all steps (Gal and Ghahramani, 2016)
+    memory : what is kept of the states for the gradient: "all" of them; the states after every k-th
+        step, k a number or with "sqrt" the root of the length, the others being computed again; or
+        "invert" (see `unitarygraph.recurrence`). Other than "all" it needs one layer in one direction,
+        no dropout and a cell h_t = f(h_{t-1} W + x_t V) with an activation of that function's
     rng : NumPy Generator or seed, by default fresh entropy
 
     U is called ``U`` and c, at first zero, ``c``; the parameters of cells have their names, with
@@ -40,6 +44,7 @@ class RecurrentModel(Model):
     layers: int = 1
     bidirectional: bool = False
     dropout: float = 0.0
+    memory: str | int = "all"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,6 +52,11 @@ class RecurrentModel(Model):
             raise ValueError(f"layers must be at least 1, got {self.layers}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if self.memory != "all" and (self.layers > 1 or self.bidirectional or self.dropout):
+            raise ValueError(
+                f"memory={self.memory!r} needs one layer in one direction without dropout, got "
+                f"layers={self.layers}, bidirectional={self.bidirectional}, dropout={self.dropout}"
+            )
         rng, layers, bidirectional = self.rng, self.layers, self.bidirectional
         directions = ("forward", "backward") if bidirectional else ("",)
         several = layers > 1 or bidirectional
@@ -59,6 +69,11 @@ class RecurrentModel(Model):
                 prefix = f"layer{number}/{direction}{'/' * bidirectional}" if several else ""
                 cell = self.make_cell(features, rng, prefix, complex_input)
                 layer.append(cell)
+            if self.memory != "all" and getattr(layer[0], "memory", "all") == "all":
+                raise ValueError(
+                    f"{type(self).__name__}: its cell keeps all states, memory must be 'all', got "
+                    f"{self.memory!r}"
+                )
             self.stack.append(layer)
             complex_input = cell.field == "complex"
             features = cell.hidden_size * len(layer)
@@ -105,6 +120,7 @@ class RecurrentModel(Model):
             bias_range=self.bias_range,
             learned_start=self.learned_start,
             structured=self.structured,
+            memory=self.memory,
             complex_input=complex_input,
             rng=rng,
             prefix=prefix,
@@ -142,6 +158,8 @@ class RecurrentModel(Model):
 
     def _outputs(self, x, mask, updates):
         """Outputs; with a dictionary of updates those of training, which it is filled with."""
+        if self.memory != "all":
+            return self.cells[0].outputs(x, self.weight, mask) + self.bias
         states = stored(x)
         for number, layer in enumerate(self.stack):
             if number:

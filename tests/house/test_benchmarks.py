@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -92,6 +93,36 @@ def test_page_is_made_of_the_figures(tmp_path):
     assert images == ["images/bench-expm-skew-n.png"]
     assert (tmp_path / images[0]).stat().st_size > 1000
     assert set(load(stored)) == {"expm_skew"}
+
+
+def test_ratios_of_many_sizes_stand_in_a_table_and_a_plot(tmp_path):
+    def small(name, batch, n, ours, theirs):
+        series = f"{name}, complex128, batch {batch}"
+        medians = {"unitarygraph": ours, "torch": theirs}
+        return Row(f"{series}, n={n}", medians, series=series, axis="n", at=n)
+
+    alone = Row("qr, one of 100 in a graph", {"unitarygraph": 3.5}, unit="us")
+    rows = [small("qr", 1, 2, 1, 3), small("qr", 1, 4, 2, 3), small("qr", 100, 2, 4, 3)]
+    rows = [replace(r, targets=(faster(r, "torch", 2),)) for r in rows[:2]] + rows[2:]
+    rows += [small(f"op{i}", 1, 2, 1, 1) for i in range(4)]
+    stored = {
+        "machine": {"processor": "P", "threads": 2, "python": "3", "versions": {"torch": "2"}},
+        "command": "python -m benchmarks all --json figures.json",
+        "small": [as_json(r) for r in (alone, *rows)],
+    }
+    write(json.loads(json.dumps(stored)), tmp_path)
+    page = (tmp_path / "benchmarks.md").read_text()
+    for line in (
+        "| case | n | batch 1 | batch 100 |",
+        "| qr, complex128 | 2 | 3.00 | 0.75 |",
+        "| qr, complex128 | 4 | 1.50 |  |",
+        "| qr, one of 100 in a graph | us | 3.50 |  |  |",
+    ):
+        assert line in page
+    assert "2 targets: 1 met, 1 NO" in page
+    assert page.count("at least 2x faster than torch") == 1
+    assert "(images/bench-small-ratios.png)" in page
+    assert (tmp_path / "images" / "bench-small-ratios.png").stat().st_size > 1000
 
 
 def test_help_lists_every_benchmark():

@@ -444,7 +444,7 @@ def test_a_model_is_its_formula(model_laws, rng):
     model_laws.test_parameter_count_is_the_published_one(MODEL, {})
     model_laws.test_seed_decides_the_initial_values(MODEL)
     assert models.options_of(MODEL) == {
-        "init": "cayley", "layers": 1, "bidirectional": False, "dropout": 0.0,
+        "init": "cayley", "layers": 1, "bidirectional": False, "dropout": 0.0, "memory": "all",
     }  # fmt: skip
 
 

@@ -127,6 +127,30 @@ def test_single_precision(mode):
             agree(got, want, 1e-5)
 
 
+@pytest.mark.parametrize("activation", ["modrelu", "leaky_relu"])
+@pytest.mark.parametrize("field", ["complex", "real"])
+def test_few_states_kept(mode, field, activation):
+    """Last state and outputs of all steps, with gradients, by segments; T unknown to the graph."""
+    given = values(field)[: 4 if activation == "modrelu" else 3]
+    v = [pt.tensor(dtype="float64", shape=(None,) * x.ndim) for x in given]
+    U, mask = pt.matrix("U", dtype="float64"), pt.matrix("mask", dtype="bool")
+    outputs = []
+    for memory in "all", "sqrt", 3, "invert":
+        last = recurrence(*v, activation=activation, states="last", memory=memory)
+        read = recurrence(*v, activation=activation, mask=mask, memory=memory, readout=U)
+        cost = pt.sum(last**3) + pt.sum(pt.cos(read))
+        outputs += [last, read, *pt.grad(cost, [*v, U])]
+    f = pytensor.function([*v, U, mask], outputs, mode=mode)
+    for T, B, n in [(7, 3, 4), (9, 3, 4), (1, 1, 1), (0, 2, 3), (3, 0, 2)]:
+        given = values(field, T=T, B=B, n=n)[: len(given)]
+        rows = np.ones((n * given[1].ndim - n, 2))
+        found = [np.asarray(x) for x in f(*given, rows, a_mask(T, B))]
+        count = len(found) // 4
+        for k in range(1, 4):
+            for got, want in zip(found[k * count : (k + 1) * count], found, strict=False):
+                agree(got, want)
+
+
 @pytest.mark.parametrize("wrong", range(4), ids=NAMES)
 def test_wrong_shapes_at_run_time(mode, wrong):
     given = values("real")

@@ -51,7 +51,7 @@ def test_which_models_have_a_recurrent_matrix():
 
 def test_options_and_refusals():
     assert models.options_of("lstm") == {
-        "forget_bias": 1.0, "layers": 1, "bidirectional": False, "dropout": 0.0,
+        "forget_bias": 1.0, "layers": 1, "bidirectional": False, "dropout": 0.0, "memory": "all",
     }  # fmt: skip
     with pytest.raises(ValueError, match=r"model: expected one of .*lstm.*, got 'gru2'"):
         models.build("gru2", 1, 1, 1)
@@ -73,8 +73,8 @@ def test_what_a_model_annotates_is_an_option_and_what_it_assigns_is_fixed():
 
     model = Small(2, 3, 4, depth=5, layers=2, rng=0)
     assert model.options == {
-        "layers": 2, "bidirectional": False, "dropout": 0.0, "field": "real", "init": "cayley",
-        "activation": "modrelu", "depth": 5,
+        "layers": 2, "bidirectional": False, "dropout": 0.0, "memory": "all", "field": "real",
+        "init": "cayley", "activation": "modrelu", "depth": 5,
     }  # fmt: skip
     assert Small.__doc__ is None
     assert model.bias_range == 0.5

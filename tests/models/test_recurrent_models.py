@@ -29,6 +29,52 @@ def inputs():
     return x, pt.tensor("mask", dtype="float64", shape=(T, B))
 
 
+@pytest.mark.parametrize(
+    "options", [{"field": "real"}, {"field": "complex"}, {"activation": "tanh"}]
+)
+def test_memory_changes_no_gradient(options, rng):
+    x, mask = inputs()
+    weight = rng.standard_normal((T, B, OUTPUT))
+    given = rng.standard_normal((T, B, INPUT)), (np.arange(T)[:, None] < [T, 5, 2]).astype(float)
+    found = []
+    for memory in ("all", "sqrt", 4, *(() if "activation" in options else ("invert",))):
+        model = built(memory=memory, **options)
+        y = model(x, mask)
+        f = pytensor.function(
+            [x, mask], [y, *pt.grad(pt.sum(weight * y), model.params)], mode=AS_WRITTEN
+        )
+        ops = {type(node.op).__name__ for node in f.maker.fgraph.apply_nodes}
+        assert ("CheckpointedRecurrenceGrad" in ops) == (memory != "all")
+        found.append(f(*given))
+    for other in found[1:]:
+        for got, want in zip(other, found[0], strict=True):
+            assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("exprnn", {"layers": 2}, "one layer in one direction without dropout, got layers=2"),
+        ("exprnn", {"bidirectional": True}, "bidirectional=True"),
+        ("exprnn", {"dropout": 0.5}, "dropout=0.5"),
+        ("exprnn", {"memory": "some"}, "memory must be 'all', 'sqrt'"),
+        ("exprnn", {"activation": "cardioid", "field": "complex"}, "an activation among modrelu"),
+        ("exprnn", {"activation": "tanh", "memory": "invert"}, "'tanh' cannot be undone"),
+        ("eurnn", {"structured": True}, "no structured=True"),
+        ("lstm", {}, "LSTM: its cell keeps all states"),
+    ],
+)
+def test_memory_is_refused_where_all_states_are_kept(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        models.build(name, INPUT, HIDDEN, OUTPUT, rng=0, **({"memory": "sqrt"} | options))
+
+
+def test_memory_from_the_command_line():
+    for text, value in {"sqrt": "sqrt", "16": 16}.items():
+        settings = resolve("copying", "exprnn", 6, assignments={"model.memory": text})
+        assert settings.model_options["memory"] == value
+
+
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("field", ["real", "complex"])
 def test_layers_and_directions_compose(field, bidirectional, rng):
@@ -94,11 +140,17 @@ def test_dropout_trains_only(rng):
     assert_allclose(g(data), first)
 
 
+def paired(x):
+    a, b = x[..., ::2], x[..., 1::2]
+    return np.stack([np.maximum(a, b), np.minimum(a, b)], axis=-1).reshape(x.shape)
+
+
 F = {
     "cardioid": lambda z: z * (1 + np.cos(np.angle(z))) / 2,
     "hirose": lambda z: np.tanh(np.abs(z)) * np.exp(1j * np.angle(z)),
     "zrelu": lambda z: z * ((z.real > 0) & (z.imag > 0)),
     "crelu": lambda z: np.maximum(z.real, 0) + 1j * np.maximum(z.imag, 0),
+    "oplu": lambda z: paired(z.real) + 1j * paired(z.imag),
 }
 
 

@@ -11,7 +11,7 @@ from pytensor.gradient import verify_grad
 import unitarygraph as ug
 from unitarygraph import recurrence
 from unitarygraph.nn import ACTIVATIONS
-from unitarygraph.ops.activations import MODRELU_VARIANTS, RECURRENT, activate
+from unitarygraph.ops.activations import MIXING, MODRELU_VARIANTS, RECURRENT, activate
 from unitarygraph.stacked import from_complex, to_complex
 
 pytestmark = [
@@ -28,6 +28,11 @@ def split(f):
 def polar(modulus):
     """A function of the modulus, the phase kept."""
     return lambda z: modulus(abs(z)) * np.exp(1j * np.angle(z))
+
+
+def sorted_by(size):
+    """NumPy's sort of groups of neighbors, falling."""
+    return lambda x: -np.sort(-x.reshape(*x.shape[:-1], -1, size), axis=-1).reshape(x.shape)
 
 
 def modrelu_over(shift, beside):
@@ -59,6 +64,8 @@ COMPLEX = {
     ("hirose", (("m", 0.7),)): polar(lambda r: np.tanh(r / 0.49)),
     ("tanh", ()): split(np.tanh),
     ("identity", ()): lambda z: z,
+    ("oplu", ()): split(sorted_by(2)),
+    ("groupsort", ()): split(sorted_by(4)),
 }
 REAL = {
     ("modrelu", ()): lambda x: np.sign(x) * np.maximum(abs(x) + BIAS, 0),
@@ -67,6 +74,9 @@ REAL = {
     ("hirose", (("m", 0.7),)): lambda x: np.tanh(x / 0.49),
     ("tanh", ()): np.tanh,
     ("identity", ()): lambda x: x,
+    ("oplu", ()): sorted_by(2),
+    ("groupsort", (("size", 1),)): lambda x: x,
+    ("groupsort", (("size", 4),)): sorted_by(4),
 }
 CASES = [("complex", *case, f) for case, f in COMPLEX.items()]
 CASES += [("real", *case, f) for case, f in REAL.items()]
@@ -177,7 +187,9 @@ def test_backends_agree(rng, mode):
     z = from_complex(points("complex", rng))
     z[:, 1, 1] = 0
     symbol = pt.tensor(dtype="float64", shape=z.shape)
-    names = [c for c in COMPLEX if c[0] in ("cardioid", "hirose", "zrelu", "leaky_relu")]
+    names = [
+        c for c in COMPLEX if c[0] in ("cardioid", "hirose", "zrelu", "leaky_relu", "groupsort")
+    ]
     values = [apply(*case, symbol, "complex") for case in names]
     outputs = [*values, *pt.grad(sum(pt.sum(pt.sqr(v)) for v in values), [symbol])]
     expected = pytensor.function([symbol], outputs, mode=AS_WRITTEN)(z)
@@ -209,6 +221,8 @@ def test_the_tables_cover_all_and_the_one_op_refuses_the_others():
         ("crelu", {}, "crelu: needs the complex field"),
         ("cardioid", {}, "cardioid: needs the complex field"),
         ("modrelu", {"variant": "urnn"}, "modrelu: the real form has no variants, got 'urnn'"),
+        ("groupsort", {"size": 3}, "groupsort: groups of 3 must divide the features, got 4"),
+        ("groupsort", {"size": 0}, "groupsort: groups of 0 must divide"),
         ("modrelu", {"variant": "gru"}, "variant must be one of root, urnn.*got 'gru'"),
     ],
 )
@@ -224,7 +238,7 @@ def test_complex_variables_and_arrays(rng, ndim):
     symbol = ug.ComplexVariable(pt.tensor(dtype="float64", shape=from_complex(z).shape).type, None)
     values, wanted = [], []
     for (name, options), formula in COMPLEX.items():
-        if name == "modrelu" and not ndim:
+        if name in ("modrelu", *MIXING) and not ndim:  # a number has no neighbors
             continue
         bias = [pt.constant(BIAS)] if name == "modrelu" else []
         for given in (symbol, z):
@@ -238,6 +252,16 @@ def test_complex_variables_and_arrays(rng, ndim):
     assert slope.shape == z.shape
     for y, right in zip(got, wanted, strict=True):
         np.testing.assert_allclose(y, right, rtol=1e-12, atol=1e-14)
+
+
+def test_groups_need_known_features_and_keep_their_order_where_equal():
+    with pytest.raises(ValueError, match="oplu: groups of 2 must divide the features, got None"):
+        activate("oplu", pt.matrix("z", dtype="float64"), field="real")
+    z = pt.tensor(dtype="float64", shape=(4,))
+    slope = pt.grad((activate("groupsort", z, field="real") * [1.0, 2, 3, 4]).sum(), z)
+    f = pytensor.function([z], slope, mode=AS_WRITTEN)
+    np.testing.assert_array_equal(f(np.zeros(4)), [1, 2, 3, 4])
+    np.testing.assert_array_equal(f([1.0, 4, 4, 2]), [4, 1, 2, 3])
 
 
 def test_a_complex_variable_is_not_real():

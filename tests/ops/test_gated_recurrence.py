@@ -1,5 +1,6 @@
 """Gated recurrences against NumPy, `pytensor.scan` and finite differences."""
 
+from functools import cache
 from itertools import chain
 
 import numpy as np
@@ -15,7 +16,14 @@ from unitarygraph.ops.recurrence import GatedRecurrence, GatedRecurrenceGrad, ga
 from unitarygraph.ops.recurrence.gated_scan import gated_scan
 
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+# One real, one complex: of the kernel of LSTM and of that with two gates.
+QUICK = [("lstm", "tanh", True), ("cgrnn", "modrelu", True)]
 SIZES = [(37, 3, 4), (17, 2, 3), (1, 1, 1), (3, 0, 4), (3, 2, 0)]
+
+
+def quick_ones():
+    """All cases, those that are not `QUICK` marked as slow."""
+    return [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CASES]
 
 
 def joined(lists):
@@ -32,39 +40,51 @@ def agree(got, want, factor=300):
 
 @pytest.fixture(scope="module", params=CASES, ids=named)
 def case(request):
-    """A case, its function of states and gradients in Python mode, the same by scan."""
-    op = GatedRecurrence(*request.param)
-    given, outputs = graph(request.param)
-    v = variables(request.param)
-    states = gated_scan(op, *v.values())
-    cost = pt.sum(states * pt.cos(states))
-    wanted = [states, *pt.grad(cost, [v[name] for name in op.differentiable])]
-    return (
-        request.param,
-        pytensor.function(given, outputs, mode=AS_WRITTEN, on_unused_input="ignore"),
-        pytensor.function(list(v.values()), wanted, mode=AS_WRITTEN, on_unused_input="ignore"),
-    )
+    """A case, and its function of states and gradients in Python mode."""
+    return request.param, compiled_as_written(request.param)
+
+
+@cache
+def compiled_as_written(which):
+    """States and gradients of a case."""
+    return pytensor.function(*graph(which), mode=AS_WRITTEN, on_unused_input="ignore")
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-def test_loop_and_scan(case, sizes):
-    which, ours, by_scan = case
+def test_states_are_those_of_the_loop(case, sizes):
+    which, ours = case
     given = values(which, "float64", *sizes)
-    results = ours(*given)
-    agree(results[0], loop(which, *given))
-    for got, want in zip(results, by_scan(*given), strict=True):
-        agree(got, want, 300 * max(1, sizes[0]))
+    agree(ours(*given)[0], loop(which, *given))
+
+
+# Gradients of scans compile for seconds; finite differences tell of all cases.
+@pytest.mark.parametrize("which", quick_ones(), ids=named)
+def test_states_and_gradients_are_those_of_a_scan(which):
+    op = GatedRecurrence(*which)
+    v = variables(which)
+    states = gated_scan(op, *v.values())
+    cost = pt.sum(states * pt.cos(states))
+    wanted = [states, *pt.grad(cost, [v[name] for name in op.differentiable])]
+    by_scan = pytensor.function(list(v.values()), wanted, mode=AS_WRITTEN, on_unused_input="ignore")
+    ours = compiled_as_written(which)
+    for sizes in SIZES:
+        given = values(which, "float64", *sizes)
+        for got, want in zip(ours(*given), by_scan(*given), strict=True):
+            agree(got, want, 300 * max(1, sizes[0]))
+    for function, expected in (ours, 0), (by_scan, 2):
+        nodes = function.maker.fgraph.apply_nodes
+        assert sum(isinstance(node.op, Scan) for node in nodes) == expected
 
 
 def test_no_step_at_all_leaves_no_gradient(case):
-    which, ours, _ = case
+    which, ours = case
     states, *bars = ours(*values(which, "float64", 0, 3, 4))
     assert len(states) == 0
     assert not any(np.any(bar) for bar in bars)
 
 
 def test_single_precision_is_double_rounded(case):
-    which, ours, _ = case
+    which, ours = case
     single = pytensor.function(*graph(which, "float32"), mode=AS_WRITTEN, on_unused_input="ignore")
     given = values(which, "float32", 20, 5, 16)
     exact = ours(*(x if x.dtype == bool else x.astype("float64") for x in given))
@@ -74,14 +94,12 @@ def test_single_precision_is_double_rounded(case):
 
 
 def test_no_scan_in_a_training_graph(case):
-    _, ours, by_scan = case
-    for function, expected in (ours, 0), (by_scan, 2):
-        nodes = function.maker.fgraph.apply_nodes
-        assert sum(isinstance(node.op, Scan) for node in nodes) == expected
+    _, ours = case
+    assert not any(isinstance(node.op, Scan) for node in ours.maker.fgraph.apply_nodes)
 
 
 def test_non_contiguous_input(case):
-    which, ours, _ = case
+    which, ours = case
     given = values(which)
     twisted = [np.asfortranarray(x) for x in given]
     twisted[0] = np.repeat(given[0], 2, axis=-1)[..., ::2]
@@ -90,7 +108,7 @@ def test_non_contiguous_input(case):
 
 
 def test_nan_stays_in_its_sample_and_masked_entries_may_hold_anything(case):
-    which, ours, _ = case
+    which, ours = case
     given = values(which, "float64", 6)
     names = list(GatedRecurrence(*which).axes_in)
     mask = given[names.index("mask")]
@@ -123,10 +141,9 @@ def test_finite_differences(which):
     )  # fmt: skip
 
 
-# The second derivatives are graphs of scans, which compile for seconds.
-@pytest.mark.parametrize(
-    "which", [c if c[2] else pytest.param(c, marks=pytest.mark.slow) for c in CASES], ids=named
-)
+# The second derivatives are graphs of scans, which compile for seconds: one real and one complex by
+# default.
+@pytest.mark.parametrize("which", quick_ones(), ids=named)
 def test_second_derivatives_by_finite_differences(which):
     op, given = GatedRecurrence(*which), values(which, T=3, B=2, n=2)
     names = list(op.axes_in)
@@ -191,25 +208,32 @@ def test_derivative_of_an_input_that_depends_on_another():
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def in_numba():
-    """All cases in one function in numba's mode."""
-    given, outputs = zip(*(graph(case) for case in CASES), strict=True)
-    return pytensor.function(joined(given), joined(outputs), mode="NUMBA", on_unused_input="ignore")
+@pytest.fixture(
+    scope="module",
+    params=[QUICK, pytest.param(CASES, marks=pytest.mark.slow)],
+    ids=["some", "all"],
+)
+def in_numba(request):
+    """Cases, and one function of them all in numba's mode, which compiles seconds for each."""
+    given, outputs = zip(*(graph(case) for case in request.param), strict=True)
+    return request.param, pytensor.function(
+        joined(given), joined(outputs), mode="NUMBA", on_unused_input="ignore"
+    )
 
 
 @pytest.mark.parametrize("sizes", [(5, 35, 4), (1, 1, 1), (0, 3, 4), (3, 0, 4)], ids=str)
 def test_every_mode_runs_the_same_kernel(in_numba, sizes, monkeypatch):
-    given = [values(case, "float64", *sizes) for case in CASES]
+    cases, compiled = in_numba
+    given = [values(case, "float64", *sizes) for case in cases]
     expected = []
-    for case, arrays in zip(CASES, given, strict=True):
+    for case, arrays in zip(cases, given, strict=True):
         v, outputs = graph(case)
         f = pytensor.function(v, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
         expected += f(*arrays)
     for op in (GatedRecurrence, GatedRecurrenceGrad):
         monkeypatch.setattr(op, "perform", None)
     kept = [x.copy() for x in joined(given)]
-    for got, want in zip(in_numba(*joined(given)), expected, strict=True):
+    for got, want in zip(compiled(*joined(given)), expected, strict=True):
         agree(got, want)
     for x, copy in zip(joined(given), kept, strict=True):
         np.testing.assert_array_equal(x, copy)
@@ -217,13 +241,14 @@ def test_every_mode_runs_the_same_kernel(in_numba, sizes, monkeypatch):
 
 def test_rows_may_be_divided_over_threads(in_numba, monkeypatch):
     threads = pytest.importorskip("unitarygraph.kernels.threads")
-    given = joined(values(case, "float64", 6, 35, 5) for case in CASES)
-    expected = in_numba(*given)
+    cases, compiled = in_numba
+    given = joined(values(case, "float64", 6, 35, 5) for case in cases)
+    expected = compiled(*given)
     monkeypatch.setattr(threads, "LEAST_WORK", 1)
     monkeypatch.setattr(threads, "controllers", lambda: [Controller()])
     monkeypatch.setattr(threads, "thread_count", lambda: 3)
     assert len(threads.row_blocks(35, 1e9)) == 3
-    for got, want in zip(in_numba(*given), expected, strict=True):
+    for got, want in zip(compiled(*given), expected, strict=True):
         agree(got, want)
 
 

@@ -22,6 +22,9 @@ CASES = {
     "adding": {"length": 11},
     "digits": {},
     "digits-permuted": {"permuted": True},
+    "parity": {"length": 6},
+    "modular": {"length": 6, "every_step": False},
+    "group": {"length": 6, "group": "S4"},
 }
 
 
@@ -258,7 +261,7 @@ def test_digits_without_scikit_learn_names_the_extra(monkeypatch):
         ("copying", {"delay": 0}, "delay must be at least 1, got 0"),
         ("copying", {"protocol": "henaff"}, "protocol must be one of exprnn, arjovsky"),
         ("adding", {"length": 1}, "length must be at least 2, got 1"),
-        ("sorting", {}, "task: expected one of adding, copying, digits, got 'sorting'"),
+        ("sorting", {}, "task: expected one of adding, copying, digits, group, .*, got 'sorting'"),
     ],
 )
 def test_wrong_options_are_refused(name, options, message):

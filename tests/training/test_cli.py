@@ -66,6 +66,19 @@ def test_a_run_and_all_that_can_be_asked_of_it(tmp_path, monkeypatch):
     assert run.settings().training.seed == 0
 
 
+def test_accuracies_by_length_are_in_the_metrics_and_in_what_is_printed(tmp_path):
+    sets = ["--set", "length=3", "--set", "evaluation_lengths=3 8", "--set", "batch=300"]
+    done = call("train", "parity", *TINY, "--steps", 2, *sets, "--out", tmp_path / "x")
+    assert done.exit_code == 0, done.output
+    last = read_rows(RunDirectory(tmp_path / "x").metrics)[-1]
+    evaluated = call("evaluate", tmp_path / "x")
+    for name in ("3", "8"):
+        for output in (done.output, evaluated.output):
+            assert f"test accuracy {name}" in output
+            assert f"{last[f'eval_accuracy_{name}']:.2%}" in output
+    assert "eval_loss_8" not in last
+
+
 def test_same_seed_same_run_other_seed_another(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert train(tmp_path / name, "--seed", seed).exit_code == 0
@@ -111,7 +124,10 @@ def test_resume_refuses_another_run(tmp_path, arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sorting"], "task: expected one of adding, copying, digits, got 'sorting'"),
+        (
+            ["sorting"],
+            "task: expected one of adding, copying, digits, group, modular, parity, got 'sorting'",
+        ),
         (["copying", "--model", "gpt"], "model: expected one of"),
         (
             ["copying", "--model", "tanh", "--set", "depth=2"],

@@ -285,7 +285,7 @@ print([m for m in {extras.split()!r} if m in sys.modules])
 print(ug.models.names()[0], ug.tasks.names()[0], "train" in dir(ug))
 print([m for m in {extras.split()!r} if m in sys.modules])
 """
-    assert python(code).stdout.splitlines() == ["[]", "cdopt adding True", "[]"]
+    assert python(code).stdout.splitlines() == ["[]", "asrnn adding True", "[]"]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_keys_find_their_section_and_are_typed():
     assert settings.task_options["delay"] == 7
     assert settings.task_options["variable"] is True
     assert settings.task_options["protocol"] == "arjovsky"
-    common = {"layers": 1, "bidirectional": False, "dropout": 0.0}
+    common = {"layers": 1, "bidirectional": False, "dropout": 0.0, "memory": "all"}
     assert settings.model_options == {"forget_bias": 2.0} | common
     assert settings.rules["other"].learning_rate == 0.01
     assert settings.training.clip is None

@@ -43,6 +43,7 @@ def _row(plan: Plan, entrant: Entrant, outcomes: Outcomes) -> TableRow:
     losses = [loss for loss in map(final_loss, finished) if loss is not None]
     loss = mean(losses) if losses else None
     baseline = plan.baseline
+    further = [name for name in _last_names(finished) if name.startswith("eval_accuracy_")]
     return {
         "model": entrant.model,
         "loss": loss,
@@ -50,6 +51,7 @@ def _row(plan: Plan, entrant: Entrant, outcomes: Outcomes) -> TableRow:
         "baseline": baseline,
         "loss_over_baseline": loss / baseline if baseline and loss is not None else None,
         "accuracy": _mean(finished, lambda rows: rows[-1].get("eval_accuracy")),
+        **{name.removeprefix("eval_"): _mean(finished, _last(name)) for name in further},
         "unitarity": _mean(finished, lambda rows: rows[-1].get("unitarity")),
         "parameters": entrant.parameters,
         "milliseconds": _mean(finished, milliseconds),
@@ -79,6 +81,14 @@ def milliseconds(rows: list[Row]) -> float | None:
     return 1000 * median(steps) if steps else None
 
 
+def _last_names(runs: list[list[Row]]) -> list[str]:
+    return list(dict.fromkeys(name for rows in runs for name in rows[-1]))
+
+
+def _last(name: str) -> Callable[[list[Row]], float | None]:
+    return lambda rows: rows[-1].get(name)
+
+
 def _mean(runs: list[list[Row]], of: Callable[[list[Row]], float | None]) -> float | None:
     values = [value for value in map(of, runs) if value is not None]
     return mean(values) if values else None
@@ -95,7 +105,7 @@ def markdown(plan: Plan, table: list[TableRow]) -> str:
     """Return the table as Markdown, the command and the baseline above, what failed below."""
     names = columns(table)
     lines = ["```console", plan.command, "```", "", described(plan), ""]
-    lines.append("| " + " | ".join(HEADINGS[name] for name in names) + " |")
+    lines.append("| " + " | ".join(heading(name) for name in names) + " |")
     lines.append("|---|" + "---:|" * (len(names) - 1))
     lines += ["| " + " | ".join(written(name, row) for name in names) + " |" for row in table]
     notes = [f"- {row['model']}: {row['reason']}" for row in table if row["reason"]]
@@ -108,7 +118,7 @@ def printed(table: list[TableRow]) -> Table:
     shown = Table(box=box.SIMPLE_HEAD)
     names = columns(table)
     for name in names:
-        shown.add_column(HEADINGS[name], justify="left" if name == "model" else "right")
+        shown.add_column(heading(name), justify="left" if name == "model" else "right")
     for row in table:
         shown.add_row(*(written(name, row) for name in names))
     return shown
@@ -129,10 +139,20 @@ HEADINGS = {
 }
 
 
+def heading(name: str) -> str:
+    """Return a column's heading: ``accuracy_40`` is "accuracy 40"."""
+    return HEADINGS.get(name, name.replace("_", " "))
+
+
 def columns(table: list[TableRow]) -> list[str]:
-    """Return the columns to show: those with numbers, sizes and steps where they differ."""
-    chosen = []
+    """Return the columns to show: those with numbers, sizes and steps where they differ.
+
+    Accuracies on a task's further evaluation sets come after the accuracy.
+    """
+    chosen: list[str] = []
     for name in HEADINGS:
+        if name == "unitarity":
+            chosen += dict.fromkeys(k for row in table for k in row if k.startswith("accuracy_"))
         values = {row[name] for row in table} - {None}
         always = name in ("model", "loss", "accuracy", "unitarity", "parameters", "milliseconds")
         if always or (len(values) > (name in ("hidden", "steps"))):
@@ -142,10 +162,10 @@ def columns(table: list[TableRow]) -> list[str]:
 
 def written(name: str, row: TableRow) -> str:
     """Write a number of the table the way its kind is read."""
-    value = row[name]
+    value = row.get(name)
     if value is None:
         return "-"
-    if name in ("accuracy", "loss_over_baseline"):
+    if name.startswith("accuracy") or name == "loss_over_baseline":
         return f"{100 * value:.3g} %"
     if name == "unitarity":
         return f"{value:.1e}"

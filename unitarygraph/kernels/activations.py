@@ -40,3 +40,5 @@ def by_number(functions):
 #: ``value(number, z, bias, zero, constant)`` and ``slope(number, h, h_bar, zero, constant)``
 value = by_number([activation.entry for activation in RECURRENT.values()])
 slope = by_number([activation.entry_slope for activation in RECURRENT.values()])
+#: ``inverse(number, h, bias, zero, constant)`` of those that have one; others' are never called
+inverse = by_number([a.entry_inverse or a.entry for a in RECURRENT.values()])

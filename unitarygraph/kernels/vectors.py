@@ -2,8 +2,10 @@
 
 from numba import njit
 
+from unitarygraph.kernels.options import INNER
+
 # x / m and y / m may share one division; nothing may assume that there is no NaN.
-OPTIONS = {"fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
+OPTIONS = INNER | {"fastmath": {"contract", "arcp", "nsz"}}
 
 
 @njit(**OPTIONS)

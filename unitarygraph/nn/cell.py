@@ -16,7 +16,7 @@ from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrence import drive_of, first_state
 from unitarygraph.nn.steps import run_steps
 from unitarygraph.ops.activations import ACTIVATIONS, RECURRENT, activate
-from unitarygraph.ops.recurrence import recurrence
+from unitarygraph.ops.recurrence import checked_memory, recurrence
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.operands import result_like, stored
@@ -58,6 +58,13 @@ class Cell(Module, ABC):
         """
         return result_like(self.run(stored(x), mask), x)
 
+    def outputs(self, x: Any, readout: Value, mask: Value | None = None) -> TensorVariable:
+        """Real outputs of all steps, h U or [Re h; Im h] U, in the memory that the cell keeps to.
+
+        Raises ValueError for a cell that keeps all states.
+        """
+        raise ValueError(f"{type(self).__name__}: keeps all states, memory must be 'all'")
+
     @abstractmethod
     def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         """What a call computes, of a plain x as stored."""
@@ -90,7 +97,11 @@ class RecurrentCell(Cell):
     bias_range : b is drawn from U(-bias_range, bias_range)
     learned_start : whether h_0 is trained, from U(-s, s) with :math:`s^2 = 3/(2n)` (uRNN); else zero
     structured : True, one `apply` of the parametrization a step; False, W made once and all steps
-        in one Op (`unitarygraph.recurrence`); None, what `prefers_structure` of it says
+        in one Op (`unitarygraph.recurrence`); None, what `prefers_structure` of it says, and False
+        where ``memory`` asks for it
+    memory : what `outputs` keeps of the states for the gradient, as in `unitarygraph.recurrence`;
+        other than "all" it needs one of that function's activations. A call returns all states and
+        keeps them
     complex_input, prefix : as `Cell`
     rng : NumPy Generator or seed, by default fresh entropy
 
@@ -108,6 +119,7 @@ class RecurrentCell(Cell):
         bias_range: float = 0.01,
         learned_start: bool = False,
         structured: bool | None = None,
+        memory: str | int = "all",
         complex_input: bool = False,
         rng: Seed = None,
         prefix: str = "",
@@ -128,8 +140,15 @@ class RecurrentCell(Cell):
         rng = np.random.default_rng(rng)
         self.activation = activation
         self.parametrization = parametrization
+        if memory != "all" and (structured or activation not in RECURRENT):
+            raise ValueError(
+                f"memory={memory!r} needs all steps in one Op: an activation among "
+                f"{', '.join(RECURRENT)} and no structured=True, got {activation!r} and "
+                f"structured={structured}"
+            )
+        self.memory = checked_memory(memory, activation) if memory != "all" else memory
         if structured is None:
-            structured = parametrization.prefers_structure()
+            structured = memory == "all" and parametrization.prefers_structure()
         self.structured = structured
         self.unroll = recurrence
         planes = 2 if field == "complex" else 1
@@ -144,12 +163,24 @@ class RecurrentCell(Cell):
             scale = np.sqrt(3 / (2 * n))
             self.h0 = self.parameter("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
 
-    def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
+    def outputs(self, x: Any, readout: Value, mask: Value | None = None) -> TensorVariable:
+        if self.memory == "all":
+            return super().outputs(x, readout, mask)
+        W = self.parametrization.stored()
+        drive, start, bias = self.given(stored(x))
+        kept = {"memory": self.memory, "readout": readout}
+        return recurrence(drive, W, start, bias, self.activation, mask, **kept)
+
+    def given(self, x: TensorVariable) -> tuple[Any, Any, Any]:
+        """Drive, first state and the bias within the activation."""
         drive = drive_of(x, plain(self.input_weight))
         bias = self.bias
         if self.activation != "modrelu":
             drive, bias = drive + pt.expand_dims(plain(bias), -2), None
-        start = self.start(x, self.h0)
+        return drive, self.start(x, self.h0), bias
+
+    def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
+        drive, start, bias = self.given(x)
         if not self.structured and self.activation in RECURRENT:
             W = self.parametrization.stored()
             return self.unroll(drive, W, start, bias, activation=self.activation, mask=mask)

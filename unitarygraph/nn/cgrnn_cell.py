@@ -10,7 +10,7 @@ from unitarygraph.nn.cell import Cell
 from unitarygraph.nn.initializers import glorot_uniform
 from unitarygraph.nn.recurrence import check_inputs, is_index
 from unitarygraph.nn.steps import in_blocks
-from unitarygraph.ops.activations import ACTIVATIONS
+from unitarygraph.ops.activations import ACTIVATIONS, MIXING
 from unitarygraph.ops.recurrence import gated_recurrence
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.stacked.typing import Seed, Value
@@ -47,7 +47,7 @@ class CGRNNCell(Cell):
     parametrization : W, complex; its size is the cell's
     input_size : m
     gates : 2 or 1
-    activation : f, a name in `unitarygraph.nn.ACTIVATIONS`
+    activation : f, a name in `unitarygraph.nn.ACTIVATIONS` that works on each number alone
     gate_bias : first value of b_g; 4 opens both gates, as the authors do where W is unitary
     train_mixture : whether a is trained
     complex_input, prefix : as `Cell`
@@ -77,9 +77,10 @@ class CGRNNCell(Cell):
             raise ValueError(f"CGRNNCell: parametrization must be complex, got field {field!r}")
         if gates not in (1, 2):
             raise ValueError(f"gates must be 1 or 2, got {gates!r}")
-        if activation not in ACTIVATIONS:
+        pointwise = [name for name in ACTIVATIONS if name not in MIXING]
+        if activation not in pointwise:
             raise ValueError(
-                f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}"
+                f"activation: expected one of {', '.join(pointwise)}, got {activation!r}"
             )
         super().__init__(
             input_size,

@@ -14,7 +14,7 @@ from unitarygraph.nn.recurrence import drive_of, readout, stacked_rows
 from unitarygraph.ops.recurrence import diagonal_recurrence
 from unitarygraph.parameter import parameter
 from unitarygraph.parametrizations.diagonal import Diagonal
-from unitarygraph.stacked.typing import M, Seed, Value
+from unitarygraph.stacked.typing import Array, M, Seed, Value
 
 # 1 - |lambda|^2 may round to nothing, whose logarithm starts no training.
 SMALLEST = 1e-12
@@ -95,6 +95,10 @@ class LRU(Module):
     def eigenvalues(self) -> Any:
         """The `Diagonal` of each direction."""
         return [diagonal for diagonal, *_ in self._recurrences]
+
+    def matrices(self) -> list[Array]:
+        """Current diag(lambda) of each direction as a NumPy array."""
+        return [diagonal.value() for diagonal in self.eigenvalues]
 
     def __call__(self, u: M, mask: Value | None = None) -> M:
         """Outputs of all steps; where ``mask`` (T, B) is 0 the states stand still."""

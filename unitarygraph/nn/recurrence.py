@@ -83,6 +83,9 @@ def recurrent(
     bias: Value | None = None,
     activation: str = "modrelu",
     mask: Value | None = None,
+    states: str = "all",
+    memory: str | int = "all",
+    readout: Value | None = None,
 ) -> Any:
     r"""States of :math:`h_t = f(h_{t-1} W + x_t V)`: ``(T, B, m) -> (T, B, n)`` or ``(T, 2, B, n)``.
 
@@ -95,9 +98,9 @@ def recurrent(
     h0 : one initial state for all samples, ``(2, n)`` or ``(n,)``, or one for each, ``(2, B, n)`` or
         ``(B, n)``; by default zero
     bias : of modReLU, ``(n,)``, by default zero
-    activation, mask : as in `unitarygraph.recurrence`
+    activation, mask, states, memory, readout : as in `unitarygraph.recurrence`
 
-    Complex variables among x, V, W and h0 give complex states.
+    Complex variables among x, V, W and h0 give complex states; what a readout gives is real.
 
     Raises ValueError for an x or h0 of another rank, TypeError for one of another dtype, and as
     `unitarygraph.recurrence`.
@@ -110,9 +113,19 @@ def recurrent(
     start = first_state(plain_x, n, plain_V.type.ndim == 3, h0, drive.type.dtype)
     if bias is None and activation == "modrelu":
         bias = pt.zeros((n,), dtype=drive.type.dtype)
-    states = recurrence(drive, stored(W), start, bias, activation=activation, mask=mask)
+    found = recurrence(
+        drive,
+        stored(W),
+        start,
+        bias,
+        activation,
+        mask,
+        states=states,
+        memory=memory,
+        readout=readout,
+    )
     given = [a for a in (x, V, W, h0) if a is not None]
-    return result_like(states, *given)
+    return found if readout is not None else result_like(found, *given)
 
 
 def first_state(x, n, complex_state, h0=None, dtype=None):

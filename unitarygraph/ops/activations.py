@@ -16,6 +16,7 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from unitarygraph.core.layout import is_complex, storage
+from unitarygraph.ops.group_sort import groupsort, oplu
 from unitarygraph.stacked.typing import Array, M, Value
 from unitarygraph.stacked.variables import mark
 
@@ -174,7 +175,11 @@ ACTIVATIONS = {
     "hirose": hirose,
     "tanh": tanh,
     "identity": identity,
+    "oplu": takes_complex(oplu),
+    "groupsort": takes_complex(groupsort),
 }
+#: those that mix features; the others work on each number alone
+MIXING = ("oplu", "groupsort")
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,9 @@ class Activation:
     entry: Callable
     #: cotangent of z: ``(h, h_bar, zero, constant)``
     entry_slope: Callable
+    #: z from h = f(z), one entry: ``(h, bias, zero, constant)``; None where h does not tell z. The
+    #: modReLU's is for a bias of at least 0.
+    entry_inverse: Callable | None = None
     #: the number that entries are computed with
     constant: float = 1.0
     #: whether there is a bias within
@@ -206,6 +214,12 @@ def _modrelu_entry(z, bias, zero, constant):
     return -a if z < zero else a
 
 
+def _modrelu_entry_inverse(h, bias, zero, constant):
+    a = abs(h) - bias
+    a = zero if a <= zero or h == zero else a
+    return -a if h < zero else a
+
+
 #: the activations that `unitarygraph.recurrence` has; `ACTIVATIONS` has more, for loops of their own
 RECURRENT = {
     "modrelu": Activation(
@@ -213,6 +227,7 @@ RECURRENT = {
         slope=lambda xp, h, h_bar: xp.where(h == 0, xp.zeros_like(h_bar), h_bar),
         entry=_modrelu_entry,
         entry_slope=lambda h, h_bar, zero, constant: zero if h == zero else h_bar,
+        entry_inverse=_modrelu_entry_inverse,
         biased=True,
     ),
     "relu": Activation(
@@ -226,6 +241,7 @@ RECURRENT = {
         slope=lambda xp, h, h_bar: xp.where(h > 0, h_bar, LEAKY_SLOPE * h_bar),
         entry=lambda z, bias, zero, constant: z if z > zero else constant * z,
         entry_slope=lambda h, h_bar, zero, constant: h_bar if h > zero else constant * h_bar,
+        entry_inverse=lambda h, bias, zero, constant: h if h > zero else h / constant,
         constant=LEAKY_SLOPE,
     ),
     "tanh": Activation(
@@ -239,6 +255,7 @@ RECURRENT = {
         slope=lambda xp, h, h_bar: h_bar,
         entry=lambda z, bias, zero, constant: z,
         entry_slope=lambda h, h_bar, zero, constant: h_bar,
+        entry_inverse=lambda h, bias, zero, constant: h,
     ),
 }
 

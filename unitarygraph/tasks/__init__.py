@@ -15,13 +15,32 @@ from unitarygraph.tasks.adding import Adding
 from unitarygraph.tasks.base import Task
 from unitarygraph.tasks.copying import Copying
 from unitarygraph.tasks.digits import Digits
+from unitarygraph.tasks.group import Group
+from unitarygraph.tasks.modular import Modular
+from unitarygraph.tasks.parity import Parity
 
-__all__ = ["TASKS", "Adding", "Copying", "Digits", "Task", "build", "lookup", "names", "options_of"]
+__all__ = [
+    "TASKS",
+    "Adding",
+    "Copying",
+    "Digits",
+    "Group",
+    "Modular",
+    "Parity",
+    "Task",
+    "build",
+    "lookup",
+    "names",
+    "options_of",
+]
 
 TASKS: dict[str, type[Task]] = {
     "adding": Adding,
     "copying": Copying,
     "digits": Digits,
+    "group": Group,
+    "modular": Modular,
+    "parity": Parity,
 }
 _REGISTRY = Registry(
     "task", Task, {name: f"{task.__module__}:{task.__name__}" for name, task in TASKS.items()}

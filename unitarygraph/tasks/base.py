@@ -70,6 +70,15 @@ class Task(ABC):
     def evaluation_batches(self, batch: int, dtype: str) -> Iterator[Arrays]:
         """Iterate over the evaluation set, the same every time; the last may be smaller."""
 
+    def further_evaluations(self, batch: int, dtype: str) -> dict[str, Iterator[Arrays]]:
+        """Return further evaluation sets by name, each like :meth:`evaluation_batches`.
+
+        Their sequences may have other lengths than :meth:`inputs` says. Each of the metrics is
+        given for them too, as ``accuracy_NAME``; the loss is not, for beyond the lengths that a
+        model was trained on it may overflow.
+        """
+        return {}
+
 
 def at_least(task: str, **bounds: tuple[int, int]) -> None:
     """Refuse options below their least value; ``bounds`` are ``name=(value, least)``."""

@@ -184,7 +184,8 @@ def summary(rows: list[Row], baseline: float | None) -> dict[str, Any]:
                 shown[f"{name} / baseline"] = last[name] / baseline
     if baseline is not None:
         shown["baseline"] = baseline
-    for name in ("accuracy", "eval_accuracy", "unitarity", "seconds"):
+    accuracies = [name for name in last if name.startswith("eval_accuracy")]
+    for name in ("accuracy", *accuracies, "unitarity", "seconds"):
         if last.get(name) is not None:
             shown[name] = last[name]
     return shown
@@ -230,8 +231,8 @@ def report_table(runs: list[tuple[RunDirectory, Settings, list[Row], float | Non
 
 
 def heading(name: str) -> str:
-    """Return what a number is called in tables."""
-    return name.replace("eval_", "test ")
+    """Return what a number is called in tables: ``eval_accuracy_40`` is "test accuracy 40"."""
+    return name.replace("eval_accuracy_", "test accuracy ").replace("eval_", "test ")
 
 
 def written(name: str, value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 import numpy as np
 import pytensor
@@ -27,9 +28,9 @@ Value = np.ndarray | np.random.Generator
 class Program:
     """The compiled training step and evaluation of one run.
 
-    Functions are compiled on first use, or all at once by :meth:`compile`. Every batch size has
-    its own evaluation function, so that all shapes but those of parameters are static in every
-    backend.
+    Functions are compiled on first use, or all at once by :meth:`compile`. Every length and batch
+    size has its own evaluation function, so that all shapes but those of parameters are static in
+    every backend.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,7 +47,7 @@ class Program:
         self._remember([*self.model.params, *self.model.buffers])
         self._step: Function | None = None
         self._after_step: Function | None = None
-        self._evaluations: dict[int, Function] = {}
+        self._evaluations: dict[tuple[int, ...], Function] = {}
 
     def compile(self) -> None:
         """Compile the training step and run it and every evaluation function once.
@@ -63,11 +64,11 @@ class Program:
         self.compile_evaluation()
 
     def compile_evaluation(self) -> None:
-        """Compile and run an evaluation function for each size of evaluation batches."""
+        """Compile and run an evaluation function for each length and size of evaluation batches."""
         sizes = set()
-        for batch in self._evaluation_batches():
-            if batch[0].shape[1] not in sizes:
-                sizes.add(batch[0].shape[1])
+        for batch in chain(self._evaluation_batches(), *self._further_evaluations().values()):
+            if batch[0].shape[:2] not in sizes:
+                sizes.add(batch[0].shape[:2])
                 with limits_in_words(self.settings.backend, self.settings.model):
                     self._evaluate_batch(batch)
 
@@ -81,10 +82,21 @@ class Program:
         return values
 
     def evaluate(self) -> Scalars:
-        """Return loss and metrics over the whole evaluation set, each sequence weighing one."""
+        """Return loss and metrics over the whole evaluation set, each sequence weighing one.
+
+        The metrics of the task's further sets have the sets' names behind their own.
+        """
+        found = self._mean_over(self._evaluation_batches())
+        for label, batches in self._further_evaluations().items():
+            means = self._mean_over(batches)
+            found |= {f"{name}_{label}": v for name, v in means.items() if name != "loss"}
+        return found
+
+    def _mean_over(self, batches: Iterable[Arrays]) -> Scalars:
+        """Means of loss and metrics over batches, each sequence weighing one."""
         totals: Scalars = {}
         count = 0
-        for batch in self._evaluation_batches():
+        for batch in batches:
             size = batch[0].shape[1]
             count += size
             for name, value in self._evaluate_batch(batch).items():
@@ -156,9 +168,14 @@ class Program:
             )
 
     def _evaluate_batch(self, batch: Arrays) -> Scalars:
-        size = batch[0].shape[1]
+        size = batch[0].shape[:2]
         if size not in self._evaluations:
-            inputs = self.task.inputs(self.settings.dtype, size)
+            inputs = [
+                variable.type.clone(shape=array.shape)(name=variable.name)
+                for variable, array in zip(
+                    self.task.inputs(self.settings.dtype, size[1]), batch, strict=True
+                )
+            ]
             outputs = self.model(inputs[0], mask=self._mask(inputs))
             loss, metrics = self._objective(outputs, inputs)
             self.names = ["loss", *metrics]
@@ -169,6 +186,10 @@ class Program:
 
     def _evaluation_batches(self) -> Iterator[Arrays]:
         return self.task.evaluation_batches(self.settings.training.batch, self.settings.dtype)
+
+    def _further_evaluations(self) -> dict[str, Iterator[Arrays]]:
+        training = self.settings.training
+        return self.task.further_evaluations(training.batch, self.settings.dtype)
 
     def _mask(self, inputs: list[TensorVariable]) -> TensorVariable | None:
         return inputs[-1] if self.task.masked else None

@@ -11,6 +11,7 @@ from numba.core.typing.templates import signature
 from numba.extending import intrinsic, overload
 
 from unitarygraph.kernels.blas import carray_at
+from unitarygraph.kernels.options import INNER as OPTIONS
 from unitarygraph.kernels.small.lane_numbers import (
     Lanes,
     choose,
@@ -18,8 +19,6 @@ from unitarygraph.kernels.small.lane_numbers import (
     put_entry,
     width_of,
 )
-
-OPTIONS = {"error_model": "numpy"}
 
 
 def transposed(builder, rows):

@@ -5,9 +5,9 @@ Four entries of a row of the result are summed at a time: their sums do not wait
 
 from numba import njit
 
+from unitarygraph.kernels.options import INNER as OPTIONS
 from unitarygraph.kernels.small.lane_numbers import at, conj, put, zero_of
 
-OPTIONS = {"error_model": "numpy"}
 # Of what is called from one place: LLVM works on each function anew in all that lead to its calls.
 INLINED = OPTIONS | {"inline": "always"}
 

@@ -5,6 +5,8 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 from unitarygraph.link.jax import namespace
 from unitarygraph.link.jax.precision import arrays_of
 from unitarygraph.ops.recurrence import (
+    CheckpointedRecurrence,
+    CheckpointedRecurrenceGrad,
     GatedRecurrence,
     GatedRecurrenceGrad,
     Recurrence,
@@ -14,6 +16,8 @@ from unitarygraph.ops.recurrence import (
 
 @jax_funcify.register(Recurrence)
 @jax_funcify.register(RecurrenceGrad)
+@jax_funcify.register(CheckpointedRecurrence)
+@jax_funcify.register(CheckpointedRecurrenceGrad)
 @jax_funcify.register(GatedRecurrence)
 @jax_funcify.register(GatedRecurrenceGrad)
 def jax_recurrence(op, node, **kwargs):

@@ -18,7 +18,7 @@ from unitarygraph.ops.recurrence.base import StepsOp
 
 def letters_of(op):
     """Names of the sizes, in the order in which a compiled function passes them on."""
-    axes = [axis for named in op.axes_in.values() for axis in named]
+    axes = [axis for named in op.present.values() for axis in named]
     return tuple(dict.fromkeys(axis for axis in axes if isinstance(axis, str)))
 
 
@@ -32,7 +32,8 @@ def external_of(op, node):
 
     def run(address):
         table = list(map(int, array_at(address, (len(axes) + len(letters),), INTP)))
-        addresses, length = table[: len(axes)], dict(zip(letters, table[len(axes) :], strict=True))
+        addresses = table[: len(axes)]
+        length = op.with_derived(dict(zip(letters, table[len(axes) :], strict=True)))
         arrays = [
             None if gone else array_at(place, tuple(length.get(k, k) for k in named), dtype)
             for place, named, dtype, gone in zip(addresses, axes, dtypes, missing, strict=True)
@@ -69,6 +70,8 @@ def numba_steps_op(op, node, **kwargs):
             else:
                 emit(f"{axis} = {name}.shape[{place}]")
                 known.add(axis)
+    for axis, size in op.derived.items():
+        emit(f"{axis} = {size}")
     names = list(op.axes_in)
     for name in names:
         emit(f"{name} = np.ascontiguousarray({name})")
@@ -95,6 +98,6 @@ def numba_steps_op(op, node, **kwargs):
         "np": np,
         "run": external_of(op, node),
         "dtype": np.dtype(node.outputs[0].type.dtype),
-    }
+    } | {name: numba_njit(call) for name, call in op.derived_calls.items()}
     function = compile_numba_function_src(source, function_name, names_within)
     return numba_njit(function), CACHE_VERSION

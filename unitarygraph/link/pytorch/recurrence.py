@@ -5,6 +5,8 @@ from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
 from unitarygraph.link.pytorch import namespace
 from unitarygraph.link.pytorch.opaque import opaque
 from unitarygraph.ops.recurrence import (
+    CheckpointedRecurrence,
+    CheckpointedRecurrenceGrad,
     GatedRecurrence,
     GatedRecurrenceGrad,
     Recurrence,
@@ -14,6 +16,8 @@ from unitarygraph.ops.recurrence import (
 
 @pytorch_funcify.register(Recurrence)
 @pytorch_funcify.register(RecurrenceGrad)
+@pytorch_funcify.register(CheckpointedRecurrence)
+@pytorch_funcify.register(CheckpointedRecurrenceGrad)
 @pytorch_funcify.register(GatedRecurrence)
 @pytorch_funcify.register(GatedRecurrenceGrad)
 def pytorch_recurrence(op, node, **kwargs):

@@ -5,8 +5,12 @@ from unitarygraph.ops.activations import MODRELU_EPS, RECURRENT
 
 def forward(xp, op, drive, W, h0, bias, mask):
     """`Recurrence`: states, last state and moduli."""
-    shapes = [tuple(v.shape) for v in (drive, W, h0, bias, mask)]
-    op.sizes(shapes)
+    op.sizes([tuple(v.shape) for v in (drive, W, h0, bias, mask)])
+    return steps(xp, op, drive, W, h0, bias, mask)
+
+
+def steps(xp, op, drive, W, h0, bias, mask):
+    """The same for inputs whose shapes agree."""
     stacked = op.field == "complex"
     matrix = matrices(xp, W, stacked)
 

@@ -22,6 +22,19 @@ class StepsOp(Op):
     public: ClassVar[bool] = True
     #: the names of inputs whose values are not read
     unread: tuple[str, ...] = ()
+    #: sizes that follow from T, for outputs: Python's source, and the functions of numbers it calls
+    derived: ClassVar[dict[str, str]] = {}
+
+    @property
+    def derived_calls(self):
+        """Functions in `derived`, by name; compilers read them."""
+        return {}
+
+    def with_derived(self, sizes):
+        """Sizes, and those in `derived` (None where T is unknown)."""
+        known = sizes.get("T") is not None
+        names = self.derived_calls | {"T": sizes.get("T")}
+        return sizes | {k: eval(s, {}, names) if known else None for k, s in self.derived.items()}
 
     @property
     def axes_in(self):
@@ -49,7 +62,8 @@ class StepsOp(Op):
         there = self.present
         given = [s for name, s in zip(self.axes_in, shapes, strict=True) if name in there]
         field = getattr(self, "field", None)
-        return check_axes(self.title, there, given, f" (field {field})" if field else "")
+        note = f" (field {field})" if field else ""
+        return self.with_derived(check_axes(self.title, there, given, note))
 
     def shapes_out(self, sizes):
         """Shapes of the outputs, given the sizes of the named axes."""
@@ -63,7 +77,11 @@ class StepsOp(Op):
                 for axis, size in zip(axes, shape, strict=True):
                     if isinstance(axis, str):
                         sizes.setdefault(axis, size)
-        return self.shapes_out(sizes)
+        return self.shapes_out(self.symbolic_sizes(sizes))
+
+    def symbolic_sizes(self, sizes):
+        """Symbolic sizes, and those in `derived`."""
+        return sizes
 
     def perform(self, node, inputs, output_storage):
         sizes = self.sizes([x.shape for x in inputs])
@@ -137,3 +155,15 @@ class MatrixStepsOp(StepsOp):
     def absent(self):
         there = {"bias": self.biased, "mask": self.masked}
         return tuple(name for name, given in there.items() if not given)
+
+
+def check_dtypes(dtypes):
+    """Raise TypeError unless inputs, by name, have one dtype and the mask is of bools."""
+    if dtypes.pop("mask") != "bool":
+        raise TypeError("recurrence: mask must be bool inside the Op")
+    if set(dtypes.values()) not in ({"float32"}, {"float64"}):
+        *first, last = dtypes
+        raise TypeError(
+            f"recurrence: {', '.join(first)} and {last} must have one dtype, float32 or float64, got "
+            + ", ".join(dtypes.values())
+        )

@@ -1,16 +1,14 @@
 """Gradient of the recurrence: all time steps backward in one Op."""
 
 import pytensor.tensor as pt
-from pytensor.gradient import disconnected_type, pullback, pushforward
 from pytensor.graph.basic import Apply
 
-from unitarygraph.core.tangents import in_dtype_of, is_connected, on_views
 from unitarygraph.ops.recurrence.array import backward
-from unitarygraph.ops.recurrence.base import MatrixStepsOp
 from unitarygraph.ops.recurrence.scan import recurrence_scan
+from unitarygraph.ops.recurrence.scan_grad import ScanGradOp
 
 
-class RecurrenceGrad(MatrixStepsOp):
+class RecurrenceGrad(ScanGradOp):
     r"""Cotangents of drive, W, h0 and bias from those of the states and of the last state.
 
     With :math:`\bar h_T` = ``last_bar`` and, for t = T ... 1,
@@ -26,7 +24,6 @@ class RecurrenceGrad(MatrixStepsOp):
     """
 
     __props__ = ("field", "activation", "masked", "from_states", "from_last", "inplace")
-    public = False
     unread = ("drive",)
 
     def __init__(self, field, activation, masked, from_states, from_last, inplace=False):
@@ -83,12 +80,12 @@ class RecurrenceGrad(MatrixStepsOp):
 
     @property
     def primary(self):
-        """Places of the inputs that the results are functions of, absent ones left out."""
         present = {3: self.biased, 7: self.from_states, 8: self.from_last}
         return [i for i in (0, 1, 2, 3, 7, 8) if present.get(i, True)]
 
-    def connection_pattern(self, node):
-        return [[i in self.primary] * 4 for i in range(len(node.inputs))]
+    @property
+    def given(self):
+        return range(3 + self.biased)
 
     def reference(self, drive, W, h0, bias, mask, states, moduli, states_bar, last_bar):
         """The four results as the gradient of a scan."""
@@ -103,40 +100,3 @@ class RecurrenceGrad(MatrixStepsOp):
             cost += pt.sum(states[-1] * last_bar)
         results = pt.grad(cost, [drive, W, h0, bias][: 3 + has_bias])
         return [*results, bias][:4]
-
-    def pullback(self, inputs, outputs, cotangents):
-        """Pullback of the scan reference's gradient."""
-        connected = [k for k in range(3 + (3 in self.primary)) if is_connected(cotangents[k])]
-
-        def bars(*variables):
-            copies, seeds = variables[: len(inputs)], variables[len(inputs) :]
-            results = self.reference(*copies)
-            return pullback(
-                [results[k] for k in connected],
-                [copies[i] for i in self.primary],
-                list(seeds),
-                disconnected_inputs="ignore",
-            )
-
-        seeds = [in_dtype_of(outputs[k], cotangents[k]) for k in connected]
-        found = dict(zip(self.primary, on_views(bars, [*inputs, *seeds]), strict=True))
-        return [found.get(i, disconnected_type()) for i in range(len(inputs))]
-
-    def pushforward(self, inputs, outputs, tangents):
-        """Pushforward of the scan reference's gradient."""
-        moving = [i for i in self.primary if is_connected(tangents[i])]
-        if not moving:
-            return [disconnected_type() for _ in outputs]
-
-        def dots(*variables):
-            copies, directions = variables[: len(inputs)], variables[len(inputs) :]
-            results = self.reference(*copies)[: 3 + (3 in self.primary)]
-            return pushforward(
-                results,
-                [copies[i] for i in moving],
-                list(directions),
-                disconnected_outputs="ignore",
-            )
-
-        results = on_views(dots, [*inputs, *(in_dtype_of(inputs[i], tangents[i]) for i in moving)])
-        return [*results, outputs[3].zeros_like()][:4]

@@ -4,6 +4,7 @@ from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import copy_stack_trace, in2out, node_rewriter
 
 from unitarygraph.core.tangents import empty_constant
+from unitarygraph.ops.recurrence.checkpointed_grad import CheckpointedRecurrenceGrad
 from unitarygraph.ops.recurrence.gated import GatedRecurrence
 from unitarygraph.ops.recurrence.gated_grad import GatedRecurrenceGrad
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
@@ -31,9 +32,18 @@ def local_forget_gated_drive(fgraph, node):
     return node.op.make_node(empty_constant(drive.type.ndim, drive.type.dtype), *rest).outputs
 
 
-@node_rewriter([Recurrence, RecurrenceGrad, GatedRecurrence, GatedRecurrenceGrad], inplace=True)
+@node_rewriter(
+    [
+        Recurrence,
+        RecurrenceGrad,
+        CheckpointedRecurrenceGrad,
+        GatedRecurrence,
+        GatedRecurrenceGrad,
+    ],
+    inplace=True,
+)
 def local_recurrence_inplace(fgraph, node):
-    """States or gates over the drive; the drive's cotangent over that of the states, or the gates."""
+    """States or gates over the drive; its cotangent over the drive, the states' or the gates."""
     op = node.op
     if op.inplace or (isinstance(op, RecurrenceGrad) and not op.from_states):
         return None

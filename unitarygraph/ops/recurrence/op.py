@@ -10,9 +10,11 @@ from unitarygraph.core.layout import is_complex, plain, storage
 from unitarygraph.core.tangents import empty_constant, in_dtype_of, is_connected, on_views
 from unitarygraph.ops.activations import RECURRENT
 from unitarygraph.ops.recurrence.array import forward
-from unitarygraph.ops.recurrence.base import MatrixStepsOp
+from unitarygraph.ops.recurrence.base import MatrixStepsOp, check_dtypes
+from unitarygraph.ops.recurrence.checkpointed import CheckpointedRecurrence
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
-from unitarygraph.ops.recurrence.scan import recurrence_scan
+from unitarygraph.ops.recurrence.memory import checked_memory
+from unitarygraph.ops.recurrence.scan import read_out, recurrence_scan
 from unitarygraph.stacked.operands import require_real
 from unitarygraph.stacked.typing import Value
 from unitarygraph.stacked.variables import mark
@@ -29,6 +31,8 @@ def recurrence(
     activation: str = "modrelu",
     mask: Value | None = None,
     states: str = "all",
+    memory: str | int = "all",
+    readout: Value | None = None,
 ) -> Any:
     r"""States of :math:`h_t = f(h_{t-1} W + \text{drive}_t)`, t = 1 ... T, h a row vector a sample.
 
@@ -40,6 +44,7 @@ def recurrence(
     h0        ``(2, B, n)``       ``(B, n)``
     bias      ``(n,)``            ``(n,)``
     mask      ``(T, B)``          ``(T, B)``
+    readout   ``(2n, k)``         ``(n, k)``
     result    ``(T, 2, B, n)``    ``(T, B, n)``, or without T for ``states="last"``
     ========  ==================  ===============
 
@@ -60,20 +65,43 @@ def recurrence(
     states
         ``"all"``, or ``"last"`` for the last state alone (``h0`` if T = 0), whose gradient needs no
         array of cotangents for all steps.
+    memory
+        What is kept for the gradient. ``"all"``: all states. An integer k: the state after every k-th
+        step, from which the k states to the next are computed again; ``"sqrt"``: k the root of T, so
+        that memory grows as the root of T and time by a third. ``"invert"``: the state after every
+        256th step, less than with the root for T from 1,200 to 220,000: states are run backward,
+        :math:`h_{t-1} = (f^{-1}(h_t) - \text{drive}_t) W^H`, from one checkpoint to the one before,
+        and where they miss it by more than rounding (or W is not unitary, or a bias of the modReLU
+        negative) computed again from there. Others than ``"all"`` need ``states="last"`` or a
+        ``readout``: all states are what they do not keep.
+    readout
+        A real matrix U. The result is not states but outputs of all steps, :math:`[\Re h_t; \Im h_t]
+        U` or :math:`h_t U`: ``(T, B, k)``.
 
     Raises
     ------
     ValueError
         For an unknown name, a bias with no use, modReLU without one, a complex drive or h0 where W
-        is real, or shapes that disagree; when the graph is built if the shapes are known then, else at
-        run time.
+        is real, ``memory`` where all states are the result, ``"invert"`` of relu or tanh, or shapes that
+        disagree; when the graph is built if the shapes are known then, else at run time.
     TypeError
         For dtypes that are mixed or not floating point, and for a complex bias.
 
     Notes
     -----
     Gradients to drive, W, h0 and bias run backward through all steps in one Op as well; higher
-    derivatives and those forward are graphs of `pytensor.scan`, right and slower, and need T >= 1.
+    derivatives and those forward are graphs of `pytensor.scan`, right and slower, and need T >= 1; they
+    keep what scan keeps, whatever ``memory`` says.
+
+    With every ``memory`` two arrays of size T remain: the drive, which the caller gives, and its
+    cotangent where it, or what it is made of, is asked for. In graphs for PyTensor's CPU modes the
+    second takes the place of the first where nobody else reads that (``"invert"`` then keeps a copy of
+    256 steps, to be able to go back). Gradients are those of ``"all"``: bit for bit for a last state in
+    the CPU modes when states are computed again; to rounding where there is a readout, where states are
+    run backward, and on JAX and PyTorch, which compute "invert" by checkpoints as well.
+
+    Source of the checkpoints: Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory
+    cost" (2016); of running backward: Gomez et al., "The reversible residual network" (2017).
     """
     if activation not in RECURRENT:
         raise ValueError(
@@ -87,7 +115,15 @@ def recurrence(
             if bias is None
             else f"recurrence: bias is the modReLU's; for {activation!r} add it to drive"
         )
-    require_real("recurrence", bias=bias, mask=mask)
+    memory = checked_memory(memory, activation)
+    if memory != "all" and states == "all" and readout is None:
+        raise ValueError(
+            f"recurrence: memory={memory!r} does not keep all states, so states must be 'last' or a "
+            "readout be given, got states='all'"
+        )
+    if states == "last" and readout is not None:
+        raise ValueError("recurrence: a readout is of all steps, got states='last'")
+    require_real("recurrence", bias=bias, mask=mask, readout=readout)
     complex_names = [
         name for name, x in {"drive": drive, "W": W, "h0": h0}.items() if is_complex(x)
     ]
@@ -105,9 +141,39 @@ def recurrence(
             f"recurrence: {complex_names[0]} is complex, so W must be, got a real one of shape "
             f"{W.type.shape}: write unitarygraph.complex(W)"
         )
-    found: Any = Recurrence(field, activation, masked)(drive, W, h0, bias, mask)
-    found = found[STATES[states]]
+    op: Any
+    reads = readout is not None
+    U = stored_readout(readout, W) if reads else empty_constant(W.type.ndim, drive.type.dtype)
+    if memory == "all":
+        op = Recurrence(field, activation, masked)
+        found = op(drive, W, h0, bias, mask)[STATES[states]]
+        if reads:
+            return read_out(found, U)
+    else:
+        op = CheckpointedRecurrence(field, activation, masked, memory, reads)
+        read, found, _ = op(drive, W, h0, bias, mask, U)
+        if reads:
+            return read
     return mark(found) if complex_names else found
+
+
+def stored_readout(readout, W):
+    """A readout ``(2n, k)`` as planes ``(2, n, k)`` where W is complex; ``(n, k)`` as it is."""
+    readout = pt.as_tensor_variable(readout)
+    planes = W.type.ndim - 1
+    n = W.type.shape[-1]
+    rows = readout.type.shape[0] if readout.type.ndim == 2 else None
+    if readout.type.ndim != 2 or (None not in (rows, n) and rows != planes * n):
+        raise ValueError(
+            f"recurrence: readout must be {'(2n, k)' if planes == 2 else '(n, k)'} with n = {n}, got "
+            f"shape {readout.type.shape}"
+        )
+    if planes == 1:
+        return readout
+    k = readout.type.shape[1]
+    return pt.reshape(
+        readout, (2, W.shape[-1] if n is None else n, readout.shape[1] if k is None else k)
+    )
 
 
 class Recurrence(MatrixStepsOp):
@@ -130,7 +196,7 @@ class Recurrence(MatrixStepsOp):
 
     def make_node(self, *inputs):
         inputs = [pt.as_tensor_variable(plain(v)) for v in inputs]
-        self._check_dtypes({k: v.type.dtype for k, v in zip(NAMES, inputs, strict=True)})
+        check_dtypes({k: v.type.dtype for k, v in zip(NAMES, inputs, strict=True)})
         sizes = self.sizes([v.type.shape for v in inputs])
         outputs = [
             pt.tensor(dtype=inputs[0].type.dtype, shape=shape) for shape in self.shapes_out(sizes)
@@ -141,15 +207,6 @@ class Recurrence(MatrixStepsOp):
     def axes_out(self):
         given = self.axes_in
         return {"states": given["drive"], "last": given["h0"], "moduli": self.moduli}
-
-    def _check_dtypes(self, dtypes):
-        if dtypes.pop("mask") != "bool":
-            raise TypeError("recurrence: mask must be bool inside the Op")
-        if set(dtypes.values()) not in ({"float32"}, {"float64"}):
-            raise TypeError(
-                "recurrence: drive, W, h0 and bias must have one dtype, float32 or float64, got "
-                + ", ".join(dtypes.values())
-            )
 
     def fill(self, inputs, outputs):
         from unitarygraph.kernels import recurrence

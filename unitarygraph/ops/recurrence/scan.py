@@ -40,3 +40,12 @@ def product(h, W):
     if W.type.ndim == 2:
         return h @ W
     return pt.stack([h[0] @ W[0] - h[1] @ W[1], h[0] @ W[1] + h[1] @ W[0]])
+
+
+def read_out(states, readout):
+    """Real outputs of all steps, Re h U_0 + Im h U_1 or h U: ``(T, B, k)``.
+
+    ``readout`` is U ``(2, n, k)`` for stacked states, ``(n, k)`` for real ones.
+    """
+    axes = [[2], [0]] if readout.type.ndim == 2 else [[1, 3], [0, 1]]
+    return pt.tensordot(states, readout, axes=axes)
