@@ -232,8 +232,8 @@ def local_expm_of_skew(fgraph, node):
         return None
     # Derivatives at A^H stand on A itself, where they share the eigenvectors of exp A.
     adjoint = op.adjoint
-    if op.order == 1 and a.owner is not None and a.owner.op == HConj(op.field):
-        adjoint, a = not adjoint, a.owner.inputs[0]
+    if op.order == 1 and not adjoint and a.owner is not None and a.owner.op == HConj(op.field):
+        adjoint, a = True, a.owner.inputs[0]
     u, w, vh = ExpmSkew(op.field)(a)
     if op.order == 0:
         new = algebra(op.field).hconj(u) if adjoint else u

@@ -11,7 +11,7 @@ from unitarygraph.ops.expm.path import ExpmPath
 from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.stacked.algebra import algebra
 
-# Both layouts: lanes full and not, and rows for few or larger matrices.
+# Lanes full and not.
 SIZES = ((1, 9), (2, 11), (3, 2), (5, 8), (7, 1))
 SETTINGS = [
     pytest.param(field, dtype, marks=[] if quick else [pytest.mark.slow])

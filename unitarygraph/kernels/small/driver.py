@@ -14,7 +14,6 @@ from unitarygraph.core.small import DONE, LARGE
 from unitarygraph.kernels.blas import carray_at
 from unitarygraph.kernels.small import load
 from unitarygraph.kernels.small.lane_numbers import any_lane
-from unitarygraph.kernels.small.rows import load_rows, store_rows
 from unitarygraph.kernels.threads import LEAST_WORK, row_blocks, run_in_threads
 from unitarygraph.kernels.version import KERNEL_VERSION
 
@@ -26,13 +25,10 @@ class LaneFunction:
     """An algorithm in lanes: `function` of the inputs, the outputs and work space.
 
     ``work`` names the work space as an Op's signature does its inputs, ``"F(n,n),R(n)"``; letters are
-    those of the Op, or 1. With ``places`` each array of the work space is a stack of so
-    many. With ``checked`` the function returns whether it is done: where it is not, the whole batch is
-    left to the Op's `compute`. ``suits`` is the source of a condition on ``count``,
-    the number of matrices, and the letters, under which the function is the better one.
-
-    ``rows``, if there is one, is the algorithm for one matrix whose rows are in registers
-    (`unitarygraph.kernels.small.rows`); ``in_rows`` is the condition for it.
+    those of the Op, or 1. With ``places`` each of its arrays is a stack of so many. With ``checked``
+    the function returns whether it is done: where it is not, the whole batch is left to the Op's
+    `compute`. ``suits`` is the source of a condition on ``count``, the number of matrices, and the
+    letters, under which the function is the better one.
     """
 
     function: Callable
@@ -40,8 +36,6 @@ class LaneFunction:
     places: int = 0
     checked: bool = False
     suits: str = "True"
-    rows: Callable | None = None
-    in_rows: str = "False"
 
 
 class Kernel:
@@ -57,11 +51,8 @@ class Kernel:
             "item": dtype.itemsize,
             "lanes": load.width_of(types.float64 if dtype == np.float64 else types.float32),
             "function": lane_function.function,
-            "in_rows": lane_function.rows,
             "carray_at": carray_at,
             "any_lane": any_lane,
-            "load_rows": load_rows,
-            "store_rows": store_rows,
             **{name: getattr(load, name) for name in ("load", "not_zero", "overwrite", "store")},
         }
         exec(compile(source, __file__, "exec"), names)
@@ -112,67 +103,16 @@ def source_of(op, lane_function):
     letters = letters_of(slots_in)
     given = len(read) + len(slots_out)
     work = parse_slots(lane_function.work, op.field)
-    inputs = [(f"x{i}", slot) for i, slot in enumerate(read)]
-    outputs = [(f"y{i}", slot) for i, slot in enumerate(slots_out)]
-    arrays = [*inputs, *outputs, *((f"w{i}", slot) for i, slot in enumerate(work))]
+    arrays = [
+        *((f"x{i}", slot) for i, slot in enumerate(read)),
+        *((f"y{i}", slot) for i, slot in enumerate(slots_out)),
+        *((f"w{i}", slot) for i, slot in enumerate(work)),
+    ]
+    inputs, outputs, of_work = arrays[: len(read)], arrays[len(read) : given], arrays[given:]
     lines = []
 
     def emit(depth, line):
         lines.append("    " * depth + line)
-
-    def stack(name):
-        """Leading axis of work space that is a stack."""
-        return [str(lane_function.places)] if lane_function.places and name[0] == "w" else []
-
-    def emit_memory(depth, in_rows):
-        total = " + ".join(f"size_{name}" for name, _ in arrays)
-        for name, slot in arrays:
-            shape = [*stack(name), *shape_of(slot, in_rows)]
-            emit(depth, f"size_{name} = {' * '.join(shape)}")
-        emit(depth, f"memory = np.empty(({total} + 1) * lanes, dtype)")
-        emit(depth, "place = (memory.ctypes.data + 63) // 64 * 64")
-        for name, slot in arrays:
-            shape = ", ".join([*stack(name), *shape_of(slot, in_rows), "lanes"])
-            emit(depth, f"{name} = carray_at(place, ({shape},), dtype)")
-            if (name, slot) in inputs + outputs:
-                emit(depth, f"flat_{name} = carray_at(place, (size_{name}, lanes), dtype)")
-            emit(depth, f"place += size_{name} * lanes * item")
-
-    def emit_block(depth, call, load, store):
-        """Load, compute and store what ``load(i, name, slot)`` and ``store`` are the calls for."""
-        for i, (name, slot) in enumerate(inputs):
-            emit(depth, f"spoiled {'+=' if i else '='} {load(i, name, slot)}")
-        if not op.entrywise:
-            emit(depth, "bad = not_zero(spoiled)")
-            emit(depth, "some_bad = any_lane(bad)")
-            emit(depth, "if some_bad:")
-            for name, _ in inputs:
-                emit(depth + 1, f"overwrite(flat_{name}, bad, 0.0)")
-        call = f"{call}({', '.join(name for name, _ in arrays)})"
-        if lane_function.checked:
-            emit(depth, f"if not {call}:")
-            emit(depth + 1, f"return {LARGE}")
-        else:
-            emit(depth, call)
-        if not op.entrywise:
-            emit(depth, "if some_bad:")
-            for name, _ in outputs:
-                emit(depth + 1, f"overwrite(flat_{name}, bad, np.nan)")
-        for i, (name, slot) in enumerate(outputs, start=len(inputs)):
-            emit(depth, store(i, name, slot))
-
-    def in_lanes(function):
-        return lambda i, name, slot: (
-            f"{function}(table[{i}] + first * size_{name} * item, size_{name}, last, flat_{name})"
-        )
-
-    def by_rows(function):
-        def call(i, name, slot):
-            rows, columns = rows_of(slot)
-            where = f"table[{i}] + first * {rows} * {columns} * item"
-            return f"{function}({where}, {rows}, {columns}, flat_{name})"
-
-        return call
 
     emit(0, "def make(version):")
     emit(1, "def kernel(address):")
@@ -185,31 +125,54 @@ def source_of(op, lane_function):
     emit(3, f"return {LARGE}")
     emit(2, f"if not alone and count * {largest} ** 3 > {int(2 * LEAST_WORK)}:")
     emit(3, f"return {LARGE}")
-    # Numba frees memory after its last use; and the version must be read (see `Kernel`).
-    done = f"return {DONE} if memory.size + version > 0 else {LARGE}"
-    if lane_function.rows:
-        emit(2, f"if {lane_function.in_rows}:")
-        emit_memory(3, in_rows=True)
-        emit(3, "for first in range(count):")
-        emit_block(4, "in_rows", by_rows("load_rows"), by_rows("store_rows"))
-        emit(3, done)
-    emit_memory(2, in_rows=False)
+    shapes = {
+        name: [
+            *(
+                [str(lane_function.places)]
+                if lane_function.places and (name, slot) in of_work
+                else []
+            ),
+            *(["2"] if slot.stacked else []),
+            *slot.letters,
+        ]
+        for name, slot in arrays
+    }
+    for name, shape in shapes.items():
+        emit(2, f"size_{name} = {' * '.join((*shape, '1'))}")
+    total = " + ".join(f"size_{name}" for name, _ in arrays)
+    emit(2, f"memory = np.empty(({total} + 1) * lanes, dtype)")
+    emit(2, "place = (memory.ctypes.data + 63) // 64 * 64")
+    for name, slot in arrays:
+        emit(2, f"{name} = carray_at(place, ({', '.join((*shapes[name], 'lanes'))},), dtype)")
+        if (name, slot) in inputs + outputs:
+            emit(2, f"flat_{name} = carray_at(place, (size_{name}, lanes), dtype)")
+        emit(2, f"place += size_{name} * lanes * item")
     emit(2, "for first in range(0, count, lanes):")
     emit(3, "last = min(lanes, count - first) - 1")
-    emit_block(3, "function", in_lanes("load"), in_lanes("store"))
-    emit(2, done)
+    for i, (name, _) in enumerate(inputs):
+        sign = "+=" if i else "="
+        where = f"table[{i}] + first * size_{name} * item"
+        emit(3, f"spoiled {sign} load({where}, size_{name}, last, flat_{name})")
+    if not op.entrywise:
+        emit(3, "bad = not_zero(spoiled)")
+        emit(3, "some_bad = any_lane(bad)")
+        emit(3, "if some_bad:")
+        for name, _ in inputs:
+            emit(4, f"overwrite(flat_{name}, bad, 0.0)")
+    call = f"function({', '.join(name for name, _ in arrays)})"
+    if lane_function.checked:
+        emit(3, f"if not {call}:")
+        emit(4, f"return {LARGE}")
+    else:
+        emit(3, call)
+    if not op.entrywise:
+        emit(3, "if some_bad:")
+        for name, _ in outputs:
+            emit(4, f"overwrite(flat_{name}, bad, np.nan)")
+    for i, (name, _) in enumerate(outputs, start=len(inputs)):
+        where = f"table[{i}] + first * size_{name} * item"
+        emit(3, f"store({where}, size_{name}, last, flat_{name})")
+    # Numba frees memory after its last use; and the version must be read (see `Kernel`).
+    emit(2, f"return {DONE} if memory.size + version > 0 else {LARGE}")
     emit(1, "return kernel")
     return "\n".join(lines)
-
-
-def shape_of(slot, in_rows):
-    """Shape of a slot's array but for the lanes, as source: registers a row, or entries."""
-    *rows, columns = slot.letters
-    columns = f"(({columns} + lanes - 1) // lanes)" if in_rows else columns
-    return [*(["2"] if slot.stacked else []), *rows, columns]
-
-
-def rows_of(slot):
-    """Number of rows of all planes, and their length, as source."""
-    *rows, columns = slot.letters
-    return " * ".join([*(["2"] if slot.stacked else []), *rows]) or "1", columns

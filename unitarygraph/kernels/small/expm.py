@@ -1,6 +1,6 @@
 r"""Exponentials of small matrices and their Frechet derivatives, of any and of skew-Hermitian ones.
 
-Taylor polynomials of degree 8 and 18 of few products, scaling and squaring, in both layouts:
+Taylor polynomials of degree 8 and 18 of few products, scaling and squaring, in lanes:
 `unitarygraph.ops.expm.taylor` for many matrices at once, or for one that is small. Of a skew-Hermitian
 matrix the square's factor of what is lost in unitarity is undone by a step of Newton's and Schulz's
 iteration for the polar factor, :math:`U + \frac12 U (I - U^H U)`, which squares it.
@@ -15,7 +15,18 @@ import numpy as np
 from numba import njit
 
 from unitarygraph.kernels.small.driver import LaneFunction
-from unitarygraph.kernels.small.expm_scaling import HIGH, LOW, NONE, is_double, scaling
+from unitarygraph.kernels.small.expm_scaling import (
+    HIGH,
+    LOW,
+    NONE,
+    doubled,
+    halved,
+    is_double,
+    low_serves,
+    multiply_entries,
+    multiply_to,
+    normalized,
+)
 from unitarygraph.kernels.small.lane_numbers import (
     any_lane,
     at,
@@ -27,8 +38,8 @@ from unitarygraph.kernels.small.lane_numbers import (
     size1,
     zero_of,
 )
-from unitarygraph.kernels.small.layouts import LANES, ROWS
-from unitarygraph.kernels.small.products import INLINED, OPTIONS
+from unitarygraph.kernels.small.matrices import hconj
+from unitarygraph.kernels.small.products import OPTIONS, add_product, add_to_diagonal
 from unitarygraph.ops.expm.taylor_polynomials import POLYNOMIALS
 
 # Coefficients of I, A, A^2, A^3, A^6 in P_0, ..., P_5 of `taylor_polynomials`, and c.
@@ -60,8 +71,12 @@ STEPS = np.array(
 # Combinations before the steps INNER and OUTER: where to, and of which row.
 COMBINED = np.array([[(Y, 0), (T, 1), (R, 2)], [(T, 4), (R, 5), (Y, 3)]])
 
+# A function that is called once goes into its caller: LLVM works on each function anew in all that
+# lead to it.
+ONCE = OPTIONS | {"inline": "always"}
 
-@njit(**INLINED)
+
+@njit(**OPTIONS)
 def clear(a):
     """a = 0."""
     for i in range(a.shape[-3]):
@@ -69,7 +84,7 @@ def clear(a):
             put(a, i, j, zero_of(a))
 
 
-@njit(**INLINED)
+@njit(**OPTIONS)
 def copy(a, c):
     """c = a."""
     for i in range(a.shape[-3]):
@@ -77,7 +92,7 @@ def copy(a, c):
             put(c, i, j, at(a, i, j))
 
 
-@njit(**INLINED)
+@njit(**OPTIONS)
 def copy_where(mask, a, c):
     """c = a where the mask is true."""
     for i in range(a.shape[-3]):
@@ -85,7 +100,7 @@ def copy_where(mask, a, c):
             put(c, i, j, choose(mask, at(a, i, j), at(c, i, j)))
 
 
-@njit(**INLINED)
+@njit(**OPTIONS)
 def combine(high, coefficients, a, a2, a3, a6, factor, y, c):
     """c = a row of the table times the powers of A, but for I's coefficient, and ``factor`` y."""
     t1, t2, t3, t6 = coefficients[1], coefficients[2], coefficients[3], coefficients[4]
@@ -100,16 +115,14 @@ def combine(high, coefficients, a, a2, a3, a6, factor, y, c):
 
 
 @cache
-def exponential(layout, unitary, tangent):
+def exponential(unitary, tangent):
     """``exponential(e, w)``: exp of ``w[A]`` to ``w[Y]``; with ``tangent`` its derivative at e only.
 
     Of the derivative comes also by what to multiply ``w[PLACES + Y]``. What is ``unitary`` is kept so.
     """
-    add_product, add_to_diagonal, hconj = layout[:3]
-    halved, low_serves, doubled, normalized, multiply_entries, _ = scaling(layout)
     parts = 2 if tangent else 1
 
-    @njit(**OPTIONS)
+    @njit(**ONCE)
     def exponential(e, w):
         left, norm = halved(w[A])
         power, more = normalized(e, w[(parts - 1) * PLACES + A], left) if tangent else (norm, norm)
@@ -209,22 +222,22 @@ def exponential(layout, unitary, tangent):
     return exponential
 
 
-@njit(**INLINED)
+@njit(**OPTIONS)
 def zero_real(a):
     """0, a real number."""
     return real(zero_of(a))
 
 
-# Where one matrix fills registers, or few matrices leave most lanes of theirs empty.
-IN_ROWS = "n > 6 or count < 4"
+# One matrix of work space a place.
+WORK = "F(n,n)"
 
 
 @cache
-def general_value(layout):
+def general_value():
     """y = exp a."""
-    exponential_of = exponential(layout, False, False)
+    exponential_of = exponential(False, False)
 
-    @njit(**INLINED)
+    @njit(**ONCE)
     def expm(a, y, w):
         copy(a, w[A])
         exponential_of(a, w)
@@ -234,12 +247,12 @@ def general_value(layout):
 
 
 @cache
-def general_derivative(layout, adjoint):
+def general_derivative(adjoint):
     """d = L_a(e), or L_{a^H}(e)."""
-    exponential_of, multiply_to = exponential(layout, False, True), scaling(layout).multiply_to
-    prepare = layout.hconj if adjoint else copy
+    exponential_of = exponential(False, True)
+    prepare = hconj if adjoint else copy
 
-    @njit(**INLINED)
+    @njit(**ONCE)
     def frechet(a, e, d, w):
         prepare(a, w[A])
         multiply_to(w[PLACES + Y], exponential_of(e, w), d)
@@ -247,37 +260,30 @@ def general_derivative(layout, adjoint):
     return frechet
 
 
-@cache
-def skew_part(layout):
+@njit(**OPTIONS)
+def skew_part(a, x, t):
     """``x = (a - a^H) / 2``; returns whether that is a, to the accuracy that `ExpmSkew` asks for."""
-
-    @njit(**INLINED)
-    def skew_part(a, x, t):
-        layout_hconj(a, t)
-        size, defect = zero_real(a), zero_real(a)
-        for i in range(a.shape[-3]):
-            for j in range(a.shape[-2]):
-                z, zh = 0.5 * at(a, i, j), 0.5 * at(t, i, j)
-                put(x, i, j, z - zh)
-                defect = larger(size1(z + zh), defect)
-                # Of the modulus, which is no smaller.
-                size = larger(size1(z) * 0.7, size)
-        limit = (0.5 + size) * np.finfo(a.dtype).eps ** 0.25
-        return not any_lane(layout_largest(defect) > layout_largest(limit))
-
-    layout_hconj, layout_largest = layout.hconj, layout.largest_across
-    return skew_part
+    hconj(a, t)
+    size, defect = zero_real(a), zero_real(a)
+    for i in range(a.shape[-3]):
+        for j in range(a.shape[-2]):
+            z, zh = 0.5 * at(a, i, j), 0.5 * at(t, i, j)
+            put(x, i, j, z - zh)
+            defect = larger(size1(z + zh), defect)
+            # Of the modulus, which is no smaller.
+            size = larger(size1(z) * 0.7, size)
+    limit = (0.5 + size) * np.finfo(a.dtype).eps ** 0.25
+    return not any_lane(defect > limit)
 
 
 @cache
-def skew_value(layout):
+def skew_value():
     """u = exp a, and zeros for what `SkewFrechet` does without."""
-    exponential_of = exponential(layout, True, False)
-    split = skew_part(layout)
+    exponential_of = exponential(True, False)
 
-    @njit(**INLINED)
+    @njit(**ONCE)
     def expm_skew(a, u, eigenvalues, vh, w):
-        done = split(a, w[A], u)
+        done = skew_part(a, w[A], u)
         if done:
             exponential_of(a, w)
             copy(w[Y], u)
@@ -290,14 +296,13 @@ def skew_value(layout):
 
 
 @cache
-def skew_derivative(layout, adjoint):
+def skew_derivative(adjoint):
     """d = L_x(e) of the skew-Hermitian part x of a, or of -x."""
-    exponential_of, split = exponential(layout, True, True), skew_part(layout)
-    multiply_entries, multiply_to = scaling(layout)[-2:]
+    exponential_of = exponential(True, True)
 
-    @njit(**INLINED)
+    @njit(**ONCE)
     def skew_frechet(a, eigenvalues, vh, e, d, w):
-        split(a, w[A], d)
+        skew_part(a, w[A], d)
         if adjoint:
             multiply_entries(w[A], -1.0)
         multiply_to(w[PLACES + Y], exponential_of(e, w), d)
@@ -309,22 +314,10 @@ def lane_function(op):
     """That of an Op of `unitarygraph.ops.expm`."""
     match type(op).__name__:
         case "ExpmPath" if op.order == 0:
-            return in_layouts(general_value, PLACES)
+            return LaneFunction(general_value(), WORK, PLACES)
         case "ExpmPath":
-            return in_layouts(general_derivative, 2 * PLACES, op.adjoint)
+            return LaneFunction(general_derivative(op.adjoint), WORK, 2 * PLACES)
         case "ExpmSkew":
-            return in_layouts(skew_value, PLACES, checked=True)
+            return LaneFunction(skew_value(), WORK, PLACES, checked=True)
         case "SkewFrechet":
-            return in_layouts(skew_derivative, 2 * PLACES, op.adjoint)
-
-
-def in_layouts(make, places, *settings, checked=False):
-    """The algorithm in both layouts, with so many matrices of work space."""
-    return LaneFunction(
-        make(LANES, *settings),
-        "F(n,n)",
-        places=places,
-        checked=checked,
-        rows=make(ROWS, *settings),
-        in_rows=IN_ROWS,
-    )
+            return LaneFunction(skew_derivative(op.adjoint), WORK, 2 * PLACES)
