@@ -155,6 +155,17 @@ def test_fourier_transforms_invert_each_other(rng):
     assert_allclose(ug.stacked.to_complex(back), z, atol=1e-13)
 
 
+@pytest.mark.parametrize(("n", "style"), [(2, "tunable"), (4, "fft")])
+def test_a_single_row_is_left_as_it_was(n, style, rng):
+    row, theta = rng.standard_normal((1, n)), rng.standard_normal((n // 2, n // 2))
+    h = pt.tensor("h", dtype="float64", shape=(1, n))
+    f = pytensor.function([h], ug.rotations(h, theta, style=style), mode=MODE)
+    kept = row.copy()
+    turned = f(row)
+    np.testing.assert_array_equal(row, kept)
+    assert np.abs(turned - row).max() > 0.1
+
+
 def test_clear_errors():
     with pytest.raises(ValueError, match="FourierReflection: field must be 'complex', got 'real'"):
         FourierReflection(4, field="real")
