@@ -212,10 +212,8 @@ def test_tangents_forward(which, of, direct):
 def test_derivative_of_an_input_that_depends_on_another():
     # h0 and theta share a parameter: each derivative must count its own path only.
     def gradient(p):
-        h0 = 0.5 * p[:1] * np.ones((3, 1))
-        states = rotation_recurrence(
-            np.ones((2, 3, 2)), p.T, h0=pt.tile(h0, (1, 2)), activation="tanh"
-        )
+        h0 = 0.5 * p[0, 0] * np.ones((3, 2))
+        states = rotation_recurrence(np.ones((2, 3, 2)), p.T, h0=h0, activation="tanh")
         return pt.grad(pt.sum(pt.sqr(states)), p)
 
     check(gradient, [np.random.default_rng(7).standard_normal((1, 3))])
