@@ -158,11 +158,11 @@ def test_a_run_on_jax_stops_at_nan(tmp_path, width_of_jax):
 
 def test_cli_names_what_a_linker_lacks(tmp_path, width_of_jax):
     pytest.importorskip("torch")
-    arguments = ["train", "copying", "--model", "eurnn", "--hidden", "4", "--backend", "pytorch"]
+    arguments = ["train", "copying", "--model", "urnn", "--hidden", "4", "--backend", "pytorch"]
     arguments += ["--set", "structured=true"]
     result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "run")])
     assert result.exit_code == 1
-    line = "error: backend pytorch cannot run eurnn: PyTensor's PYTORCH linker does not implement"
+    line = "error: backend pytorch cannot run urnn: PyTensor's PYTORCH linker does not implement"
     assert line in result.output
     assert "Traceback" not in result.output
 

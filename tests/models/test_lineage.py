@@ -24,7 +24,7 @@ INPUT, HIDDEN, OUTPUT, STEPS, BATCH = 3, 8, 2, 50, 4
 TRAINING_STEPS = 8
 # the model that stands for all on numba in the default run: complex, on the manifold
 ON_NUMBA = ("fcurnn",)
-# and on JAX: complex and real, a scan over a structured product, gates, a penalty, a diagonal recurrence
+# and on JAX: complex and real, a structured product, gates, a penalty, a diagonal recurrence
 ON_JAX = ("exprnn", "eurnn", "lstm", "nnrnn", "lru")
 WEIGHTS = np.random.default_rng(5).standard_normal((STEPS, BATCH, OUTPUT))
 NAMES = sorted(set(models.MODELS) - {"wrn"})

@@ -8,6 +8,7 @@ import scipy.linalg
 from lineage.formulas import complex_of, modrelu, read_out, skew_of, through_time
 from numpy.testing import assert_allclose
 from oracles import AS_WRITTEN
+from pytensor.graph.traversal import ancestors
 from rich.console import Console
 
 from unitarygraph import models
@@ -67,6 +68,17 @@ def test_memory_changes_no_gradient(options, rng):
 def test_memory_is_refused_where_all_states_are_kept(name, options, message):
     with pytest.raises(ValueError, match=message):
         models.build(name, INPUT, HIDDEN, OUTPUT, rng=0, **({"memory": "sqrt"} | options))
+
+
+@pytest.mark.parametrize("options", [{"structured": True}, {"hidden_size": 16}], ids=str)
+def test_no_scan_in_a_training_graph_of_rotations(options):
+    sizes = (INPUT, options.get("hidden_size", HIDDEN), OUTPUT)
+    model = models.build("eurnn", *sizes, rng=0, structured=options.get("structured"))
+    x = pt.tensor("x", dtype=pytensor.config.floatX, shape=(T, B, INPUT))
+    loss = pt.sum(pt.sqr(model(x, pt.ones((T, B)))))
+    found = [type(v.owner.op).__name__ for v in ancestors(pt.grad(loss, model.params)) if v.owner]
+    assert {"RotationRecurrence", "RotationRecurrenceGrad"} <= set(found)
+    assert "Scan" not in found
 
 
 def test_memory_from_the_command_line():

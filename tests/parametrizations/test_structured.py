@@ -39,6 +39,22 @@ def test_a_cell_with_factors_in_each_step_is_the_cell_with_one_matrix(name, rng)
         assert_allclose(one, other, rtol=0, atol=1e-12 * max(1, np.abs(other).max()))
 
 
+def test_who_changes_the_product_changes_the_recurrence(rng):
+    class Turned(Givens):
+        def product(self, h):
+            return -super().product(h)
+
+    x = pt.as_tensor(rng.standard_normal((3, 2, 2)))
+    states = [
+        RecurrentCell(kind(4, dtype="float64", rng=1), 2, structured=structured, rng=2)(x)
+        for kind in (Turned, Givens)
+        for structured in (True, False)
+    ]
+    turned, dense, other, _ = pytensor.function([], states, mode=MODE)()
+    assert_allclose(turned, dense, atol=1e-14)
+    assert np.abs(turned - other).max() > 0.1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MAKE)
 def test_products_and_gradients_in_compiled_code(name, rng):
@@ -139,6 +155,17 @@ def test_fourier_transforms_invert_each_other(rng):
     assert_allclose(ug.stacked.to_complex(back), z, atol=1e-13)
 
 
+@pytest.mark.parametrize(("n", "style"), [(2, "tunable"), (4, "fft")])
+def test_a_single_row_is_left_as_it_was(n, style, rng):
+    row, theta = rng.standard_normal((1, n)), rng.standard_normal((n // 2, n // 2))
+    h = pt.tensor("h", dtype="float64", shape=(1, n))
+    f = pytensor.function([h], ug.rotations(h, theta, style=style), mode=MODE)
+    kept = row.copy()
+    turned = f(row)
+    np.testing.assert_array_equal(row, kept)
+    assert np.abs(turned - row).max() > 0.1
+
+
 def test_clear_errors():
     with pytest.raises(ValueError, match="FourierReflection: field must be 'complex', got 'real'"):
         FourierReflection(4, field="real")
@@ -164,7 +191,15 @@ def test_the_choice_goes_by_n_and_layers():
     large, small = FourierReflection.structured_from, FourierReflection.structured_from - 1
     assert FourierReflection(large, rng=0).prefers_structure()
     assert not FourierReflection(small, rng=0).prefers_structure()
+    assert FourierReflection(large, rng=0).prefers_structured_recurrence()
+    for n, prefers in (
+        (Givens.scanned_from, Givens.prefers_structure),
+        (Givens.structured_from, Givens.prefers_structured_recurrence),
+    ):
+        assert prefers(Givens(n, capacity=2, rng=0))
+        assert not prefers(Givens(n - 2, capacity=2, rng=0))
+        assert not prefers(Givens(n, capacity=n, rng=0))
     n = Givens.structured_from
-    assert Givens(n, capacity=2, rng=0).prefers_structure()
-    assert not Givens(n - 2, capacity=2, rng=0).prefers_structure()
-    assert not Givens(n, capacity=n, rng=0).prefers_structure()
+    for activation, structured in (("modrelu", True), ("cardioid", False)):
+        cell = RecurrentCell(Givens(n, rng=0), 2, activation=activation, rng=0)
+        assert cell.structured == structured

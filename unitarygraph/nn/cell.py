@@ -96,9 +96,10 @@ class RecurrentCell(Cell):
     input_init : first value of V, a function ``(rng, (m, n), planes)`` (`unitarygraph.nn.initializers`)
     bias_range : b is drawn from U(-bias_range, bias_range)
     learned_start : whether h_0 is trained, from U(-s, s) with :math:`s^2 = 3/(2n)` (uRNN); else zero
-    structured : True, one `apply` of the parametrization a step; False, W made once and all steps
-        in one Op (`unitarygraph.recurrence`); None, what `prefers_structure` of it says, and False
-        where ``memory`` asks for it
+    structured : True, one `apply` of the parametrization a step, all steps in one Op where it has one
+        (`structured_recurrence`: `Givens`); False, W made once and all steps in one Op
+        (`unitarygraph.recurrence`); None, what `prefers_structured_recurrence` of it says (where the
+        steps are a scan `prefers_structure`), and False where ``memory`` asks for it
     memory : what `outputs` keeps of the states for the gradient, as in `unitarygraph.recurrence`;
         other than "all" it needs one of that function's activations. A call returns all states and
         keeps them
@@ -148,7 +149,12 @@ class RecurrentCell(Cell):
             )
         self.memory = checked_memory(memory, activation) if memory != "all" else memory
         if structured is None:
-            structured = memory == "all" and parametrization.prefers_structure()
+            at_once = activation in RECURRENT
+            structured = memory == "all" and (
+                parametrization.prefers_structured_recurrence()
+                if at_once
+                else parametrization.prefers_structure()
+            )
         self.structured = structured
         self.unroll = recurrence
         planes = 2 if field == "complex" else 1
@@ -181,9 +187,14 @@ class RecurrentCell(Cell):
 
     def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:
         drive, start, bias = self.given(x)
-        if not self.structured and self.activation in RECURRENT:
-            W = self.parametrization.stored()
-            return self.unroll(drive, W, start, bias, activation=self.activation, mask=mask)
+        if self.activation in RECURRENT:
+            if not self.structured:
+                W = self.parametrization.stored()
+                return self.unroll(drive, W, start, bias, activation=self.activation, mask=mask)
+            given = (drive, start, bias, self.activation, mask)
+            states = self.parametrization.structured_recurrence(*given)
+            if states is not None:
+                return states
         matrices = self.parametrization.matrices
         W = [] if self.structured else [self.parametrization.stored()]
 

@@ -98,5 +98,18 @@ class Parametrization(Weight):
         raise NotImplementedError(f"{type(self).__name__}: has no inverse map")
 
     def prefers_structure(self) -> bool:
-        """Whether `product` in each step of a recurrence is faster than one W for all; measured."""
+        """Whether `product` in each step of a scan is faster than one W for all; measured."""
         return False
+
+    def prefers_structured_recurrence(self) -> bool:
+        """Whether `structured_recurrence` is faster than one W for all steps; measured."""
+        return self.prefers_structure()
+
+    def structured_recurrence(
+        self, drive: Any, h0: Any, bias: Any, activation: str, mask: Any
+    ) -> TensorVariable | None:
+        """States of `unitarygraph.recurrence` by `product`, all steps in one Op, of plain tensors.
+
+        None where there is no such Op: the steps are a scan then.
+        """
+        return None

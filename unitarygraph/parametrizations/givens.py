@@ -6,6 +6,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
+from unitarygraph.ops.recurrence import rotation_recurrence
 from unitarygraph.ops.rotations import STYLES, rotations
 from unitarygraph.parametrizations.base import Parametrization
 from unitarygraph.parametrizations.inverse import special_matrix, unitary_matrix
@@ -51,10 +52,12 @@ class Givens(Parametrization):
     "Gated orthogonal recurrent units".
     """
 
-    #: `product` in each step is faster than W made once from this n on, and from so many times L on
-    #: (docs/structured.md has the measurements)
-    structured_from = 512
-    structured_from_layers = 64
+    #: `product` in each step is faster than W made once from this n on, and from so many times L on:
+    #: where all steps are one Op, and where they are a scan (docs/structured.md has the measurements)
+    structured_from = 16
+    structured_from_layers = 8
+    scanned_from = 512
+    scanned_from_layers = 64
 
     def __init__(
         self,
@@ -124,9 +127,29 @@ class Givens(Parametrization):
             variable.set_value(value)
 
     def prefers_structure(self) -> bool:
+        """From n = `scanned_from` and n = `scanned_from_layers` times L on."""
+        return self.n >= max(self.scanned_from, self.scanned_from_layers * self.capacity)
+
+    def prefers_structured_recurrence(self) -> bool:
         """From n = `structured_from` and n = `structured_from_layers` times L on."""
-        least = max(self.structured_from, self.structured_from_layers * self.capacity)
-        return self.n >= least
+        return self.n >= max(self.structured_from, self.structured_from_layers * self.capacity)
+
+    def structured_recurrence(
+        self, drive: Any, h0: Any, bias: Any, activation: str, mask: Any
+    ) -> TensorVariable | None:
+        # Who changes what the product is means the recurrence too.
+        if type(self).product is not Givens.product:
+            return None
+        return rotation_recurrence(
+            drive,
+            *self._angles,
+            h0=h0,
+            bias=bias,
+            activation=activation,
+            mask=mask,
+            style=self.style,
+            diagonal=self.diagonal,
+        )
 
     def own_free_parameters(self) -> int:
         """Number of parameters that are read."""

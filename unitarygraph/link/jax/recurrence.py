@@ -11,6 +11,8 @@ from unitarygraph.ops.recurrence import (
     GatedRecurrenceGrad,
     Recurrence,
     RecurrenceGrad,
+    RotationRecurrence,
+    RotationRecurrenceGrad,
 )
 
 
@@ -20,6 +22,8 @@ from unitarygraph.ops.recurrence import (
 @jax_funcify.register(CheckpointedRecurrenceGrad)
 @jax_funcify.register(GatedRecurrence)
 @jax_funcify.register(GatedRecurrenceGrad)
+@jax_funcify.register(RotationRecurrence)
+@jax_funcify.register(RotationRecurrenceGrad)
 def jax_recurrence(op, node, **kwargs):
     """Each; JAX itself differentiates it in every direction."""
 

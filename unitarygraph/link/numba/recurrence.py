@@ -70,6 +70,9 @@ def numba_steps_op(op, node, **kwargs):
             else:
                 emit(f"{axis} = {name}.shape[{place}]")
                 known.add(axis)
+    for condition, message in op.conditions if op.public else ():
+        emit(f"if not ({condition}):")
+        emit(f"raise ValueError({f'{op.title}: {message}'!r})", 2)
     for axis, size in op.derived.items():
         emit(f"{axis} = {size}")
     names = list(op.axes_in)

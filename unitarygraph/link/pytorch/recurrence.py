@@ -11,6 +11,8 @@ from unitarygraph.ops.recurrence import (
     GatedRecurrenceGrad,
     Recurrence,
     RecurrenceGrad,
+    RotationRecurrence,
+    RotationRecurrenceGrad,
 )
 
 
@@ -20,6 +22,8 @@ from unitarygraph.ops.recurrence import (
 @pytorch_funcify.register(CheckpointedRecurrenceGrad)
 @pytorch_funcify.register(GatedRecurrence)
 @pytorch_funcify.register(GatedRecurrenceGrad)
+@pytorch_funcify.register(RotationRecurrence)
+@pytorch_funcify.register(RotationRecurrenceGrad)
 def pytorch_recurrence(op, node, **kwargs):
     """Each."""
     return opaque(op, lambda *inputs: op.array(namespace, *inputs))

@@ -22,6 +22,9 @@ class StepsOp(Op):
     public: ClassVar[bool] = True
     #: the names of inputs whose values are not read
     unread: tuple[str, ...] = ()
+    #: further conditions on the sizes, with their messages: Python's source of comparisons of whole
+    #: numbers and nothing else, which compilers read as well
+    conditions: tuple[tuple[str, str], ...] = ()
     #: sizes that follow from T, for outputs: Python's source, and the functions of numbers it calls
     derived: ClassVar[dict[str, str]] = {}
 
@@ -63,7 +66,13 @@ class StepsOp(Op):
         given = [s for name, s in zip(self.axes_in, shapes, strict=True) if name in there]
         field = getattr(self, "field", None)
         note = f" (field {field})" if field else ""
-        return self.with_derived(check_axes(self.title, there, given, note))
+        found = check_axes(self.title, there, given, note)
+        if None not in found.values():
+            for condition, message in self.conditions:
+                if not eval(condition, {}, found):
+                    known = ", ".join(f"{axis} = {size}" for axis, size in found.items())
+                    raise ValueError(f"{self.title}: {message}, got {known}")
+        return self.with_derived(found)
 
     def shapes_out(self, sizes):
         """Shapes of the outputs, given the sizes of the named axes."""

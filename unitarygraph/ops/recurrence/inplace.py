@@ -9,17 +9,20 @@ from unitarygraph.ops.recurrence.gated import GatedRecurrence
 from unitarygraph.ops.recurrence.gated_grad import GatedRecurrenceGrad
 from unitarygraph.ops.recurrence.grad import RecurrenceGrad
 from unitarygraph.ops.recurrence.op import Recurrence
+from unitarygraph.ops.recurrence.rotation import RotationRecurrence
+from unitarygraph.ops.recurrence.rotation_grad import RotationRecurrenceGrad
 
-DRIVE, STATES = 0, 5
+DRIVE = 0
 
 
-@node_rewriter([RecurrenceGrad])
+@node_rewriter([RecurrenceGrad, RotationRecurrenceGrad])
 def local_forget_drive(fgraph, node):
-    """`RecurrenceGrad` never reads the drive's value: the states stand in, so the drive can go."""
+    """These never read the drive's value: the states stand in, so the drive can go."""
     inputs = list(node.inputs)
-    if inputs[DRIVE] is inputs[STATES] or inputs[DRIVE].type != inputs[STATES].type:
+    states = inputs[list(node.op.axes_in).index("states")]
+    if inputs[DRIVE] is states or inputs[DRIVE].type != states.type:
         return None
-    inputs[DRIVE] = inputs[STATES]
+    inputs[DRIVE] = states
     return node.op.make_node(*inputs).outputs
 
 
@@ -39,6 +42,8 @@ def local_forget_gated_drive(fgraph, node):
         CheckpointedRecurrenceGrad,
         GatedRecurrence,
         GatedRecurrenceGrad,
+        RotationRecurrence,
+        RotationRecurrenceGrad,
     ],
     inplace=True,
 )

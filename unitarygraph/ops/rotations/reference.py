@@ -111,7 +111,8 @@ def _start(style, layers):
 
 
 def _split(x, style):
-    return tuple(np.ascontiguousarray(x[..., place]) for place in _places(x.shape[-1], style))
+    # Copies, as they are turned in place: half of a single row would be contiguous as it is.
+    return tuple(x[..., place].copy() for place in _places(x.shape[-1], style))
 
 
 def _merge(like, first, second, style):
