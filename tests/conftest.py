@@ -15,8 +15,32 @@ import numpy as np
 import pytensor
 import pytest
 
+from unitarygraph.core import matrix_op
+
 # Graphs are large and rarely cyclic: looking for garbage after every 700 objects is another tenth.
 gc.set_threshold(50_000, 20, 50)
+
+
+FILL_SMALL = matrix_op.fill_small
+
+
+def pytest_addoption(parser):
+    """Add ``--small-kernels``: the whole battery by the kernels for small matrices."""
+    parser.addoption(
+        "--small-kernels",
+        action="store_true",
+        help="run all tests by the kernels for small matrices, as users do; they compile for minutes",
+    )
+
+
+def pytest_runtest_setup(item):
+    """Leave small matrices to LAPACK but in tests marked `small_kernels`.
+
+    Each kernel compiles for seconds, and without this the small matrices of tests would reach nothing
+    but kernels.
+    """
+    kernels = item.config.getoption("--small-kernels") or item.get_closest_marker("small_kernels")
+    matrix_op.fill_small = FILL_SMALL if kernels else lambda op, inputs, outputs: False
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,8 @@ from unitarygraph.ops.cayley import Cayley, CayleyDerivative, ShiftedSolve
 from unitarygraph.stacked.algebra import algebra
 from unitarygraph.stacked.ops import HConj, MatMul, Solve
 
+pytestmark = pytest.mark.small_kernels
+
 
 def adjoint(z):
     return np.swapaxes(z, -1, -2).conj()

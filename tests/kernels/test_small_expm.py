@@ -11,6 +11,8 @@ from unitarygraph.ops.expm.path import ExpmPath
 from unitarygraph.ops.expm.skew import ExpmSkew
 from unitarygraph.stacked.algebra import algebra
 
+pytestmark = pytest.mark.small_kernels
+
 # Lanes full and not.
 SIZES = ((1, 9), (2, 11), (3, 2), (5, 8), (7, 1))
 SETTINGS = [

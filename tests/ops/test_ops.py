@@ -71,28 +71,8 @@ def compiled(name, field, dtype, rank, mode="FAST_COMPILE"):
     return pytensor.function(inputs, [*outputs, *grads], mode=mode), len(outputs)
 
 
-# Kernels of small matrices compile for seconds: of single precision the complex ones by default.
-WITH_KERNELS = {
-    "cayley", "cayley_derivative", "cayley_derivative_adjoint", "eigh", "expm", "expm_frechet",
-    "expm_skew", "polar", "qr", "shifted_solve", "skew_frechet", "skew_frechet_adjoint", "solve",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "field", "dtype"),
-    [
-        pytest.param(
-            name,
-            field,
-            dtype,
-            marks=[pytest.mark.slow]
-            if name in WITH_KERNELS and (field, dtype) == ("real", "float32")
-            else [],
-        )
-        for dtype in DTYPES
-        for name, field in CASES
-    ],
-)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "field"), CASES)
 def test_agrees_with_numpy(name, field, dtype, rng):
     row = TABLE[name]
     inputs = draw(name, field, rng, dtype)

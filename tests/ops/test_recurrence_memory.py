@@ -267,7 +267,13 @@ class TestInversion:
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     def test_modulus_from_that_of_the_state(self, dtype):
-        inverse = pytest.importorskip("unitarygraph.kernels.recurrence_inverse")
+        numba = pytest.importorskip("numba")
+        kernels = pytest.importorskip("unitarygraph.kernels.recurrence_inverse")
+        inverse, steps = kernels.modrelu_inverse, kernels.newton_steps
+        # They have no wrappers for Python.
+        from_python = numba.njit(
+            lambda x, y, m, b, size, *numbers: inverse(x, y, m, b, size, steps(b), *numbers)
+        )
         eps = np.finfo(dtype).eps
         for top in 0, 1e-3, 0.01, 1, 100:
             r, b = np.meshgrid(np.logspace(-9, 4, 80), np.linspace(0, top, 20))
@@ -277,7 +283,7 @@ class TestInversion:
             x, y, b = (a.astype(dtype) for a in (h.real, h.imag, b.ravel()))
             found, size = np.empty_like(x), np.empty_like(x)
             numbers = (np.dtype(dtype).type(a) for a in (MODRELU_EPS, MODRELU_EPS**0.5, 1))
-            inverse.modrelu_inverse(x, y, found, b, size, inverse.newton_steps(b), *numbers)
+            from_python(x, y, found, b, size, *numbers)
             np.testing.assert_array_less(abs(x + 1j * y - z), 20 * eps * abs(h) + 1e-300)
             np.testing.assert_array_less(abs(found - m), 20 * eps * (abs(h) + m))
 
