@@ -72,8 +72,8 @@ def test_nan_goes_where_it_goes_in_numpy(double):
     def spoiled(x):
         if x.ndim > 2 and len(x) == 5:
             x = np.asfortranarray(x)
-            # In all steps, of which the mask leaves out some.
-            x[..., 1, 0] = np.nan
+            # The mask leaves out some steps of this sample, and all of the one before.
+            x[..., 2, 0] = np.nan
         return x
 
     ours, expected = (battery(5, 3, 4, change=spoiled) for battery in double)
