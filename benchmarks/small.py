@@ -156,7 +156,9 @@ def overhead(name, n, mode, count=100):
     rng = np.random.default_rng(0)
     case = CASES[name]
     arrays = [ours.store(case.draw(rng, (n, n), "complex128")) for _ in range(count)]
-    symbols = [pt.tensor(f"a{i}", dtype="float64", shape=a.shape) for i, a in enumerate(arrays)]
+    symbols = [
+        pt.tensor(f"matrix {i}", dtype="float64", shape=a.shape) for i, a in enumerate(arrays)
+    ]
     outputs = [ours.plain(case.ours(x)) for x in symbols]
     gradients = pt.grad(sum((y * y[::-1]).sum() for y in outputs), symbols)
     f = pytensor.function(symbols, [*outputs, *gradients], mode=mode, trust_input=True)
