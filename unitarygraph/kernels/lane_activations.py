@@ -6,6 +6,7 @@ Arrays are those of `kernels.lane_rows`.
 from numba import njit
 
 from unitarygraph.kernels.activations import number_of, slope, value
+from unitarygraph.kernels.options import INNER as OPTIONS
 from unitarygraph.kernels.small.lane_numbers import (
     choose,
     conj,
@@ -17,7 +18,6 @@ from unitarygraph.kernels.small.lane_numbers import (
     square,
 )
 
-OPTIONS = {"error_model": "numpy"}
 MODRELU = number_of("modrelu")
 
 

@@ -8,10 +8,9 @@ import numpy as np
 from numba import njit
 
 from unitarygraph.kernels.blas import carray_at
+from unitarygraph.kernels.options import INNER as OPTIONS
 from unitarygraph.kernels.small.lane_numbers import choose, entry, put_entry
 from unitarygraph.kernels.small.load import load, store
-
-OPTIONS = {"error_model": "numpy"}
 
 
 @njit(**OPTIONS)

@@ -9,9 +9,8 @@ stored.
 
 from numba import njit
 
+from unitarygraph.kernels.options import INNER as OPTIONS
 from unitarygraph.kernels.small.lane_numbers import conj, entry, imag, put_entry, real, times_i
-
-OPTIONS = {"error_model": "numpy"}
 
 
 @njit(**OPTIONS)

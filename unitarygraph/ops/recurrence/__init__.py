@@ -5,7 +5,7 @@ states kept (`memory` says which), `diagonal` and `diagonal_overlap` that with a
 and `segments` compute them over any array namespace, `scan` defines them step by step, `scan_grad` takes
 the higher derivatives from it, `reference` is the tests' NumPy loop, `inplace` saves memory. `gated` and
 its neighbors are those with gates: `gated_steps` has their formulas. `rotation` and its neighbors have
-layers of rotations in place of the matrix.
+layers of rotations in place of the matrix; `named` is what both kinds share.
 """
 
 from unitarygraph.ops.recurrence import inplace, narrow  # noqa: F401  (register their rewrites)

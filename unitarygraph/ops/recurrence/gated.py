@@ -3,14 +3,13 @@
 from typing import Any
 
 import pytensor.tensor as pt
-from pytensor.gradient import disconnected_type, pushforward
-from pytensor.graph.basic import Apply
 
-from unitarygraph.core.tangents import empty_constant, in_dtype_of, is_connected, on_views
+from unitarygraph.core.tangents import empty_constant
 from unitarygraph.ops.recurrence.gated_array import forward
 from unitarygraph.ops.recurrence.gated_base import GatedStepsOp
 from unitarygraph.ops.recurrence.gated_grad import GatedRecurrenceGrad
 from unitarygraph.ops.recurrence.gated_scan import gated_scan
+from unitarygraph.ops.recurrence.named import NamedForward
 
 
 def gated_recurrence(
@@ -81,7 +80,7 @@ def gated_recurrence(
     return found[0]
 
 
-class GatedRecurrence(GatedStepsOp):
+class GatedRecurrence(NamedForward, GatedStepsOp):
     """`gated_recurrence` with inputs ``(drive, W, U, bias, offset, h0, c0, mask)``, absent ones empty.
 
     Outputs: the states, and what the backward pass reads: the gates' values ``(T, B, blocks, n)`` and
@@ -89,6 +88,7 @@ class GatedRecurrence(GatedStepsOp):
     """
 
     __props__ = ("cell", "activation", "masked", "inplace")
+    scan = gated_scan
 
     def __init__(self, cell, activation, masked, inplace=False):
         self.cell = cell
@@ -98,24 +98,6 @@ class GatedRecurrence(GatedStepsOp):
         if inplace:
             # The gates take the place of the drive, each step's after it was read.
             self.destroy_map = {1: [0]}
-
-    def make_node(self, *inputs):
-        inputs = [pt.as_tensor_variable(v) for v in inputs]
-        *dtypes, mask = (v.type.dtype for v in inputs)
-        if mask != "bool":
-            raise TypeError(f"{self.title}: mask must be bool inside the Op")
-        if set(dtypes) not in ({"float32"}, {"float64"}):
-            raise TypeError(
-                f"{self.title}: {', '.join(self.differentiable)} must have one dtype, float32 or "
-                f"float64, got {', '.join(dtypes)}"
-            )
-        sizes = self.sizes([v.type.shape for v in inputs])
-        outputs = [pt.tensor(dtype=dtypes[0], shape=shape) for shape in self.shapes_out(sizes)]
-        return Apply(self, inputs, outputs)
-
-    @property
-    def axes_in(self):
-        return self.arguments
 
     @property
     def axes_out(self):
@@ -134,33 +116,5 @@ class GatedRecurrence(GatedStepsOp):
         """Outputs over an array namespace, in a loop over time."""
         return forward(xp, self, *inputs)
 
-    def connection_pattern(self, node):
-        return [[name in self.differentiable, False, False] for name in self.axes_in]
-
-    def pullback(self, inputs, outputs, cotangents):
-        """Backpropagation through time, `GatedRecurrenceGrad`."""
-        bar = in_dtype_of(outputs[0], cotangents[0])
-        backward = GatedRecurrenceGrad(self.cell, self.activation, self.masked)
-        bars = dict(
-            zip(backward.axes_out, backward(*inputs, *outputs, bar), strict=True),
-        )
-        return [
-            bars[f"{name}_bar"] if name in self.differentiable else disconnected_type()
-            for name in self.axes_in
-        ]
-
-    def pushforward(self, inputs, outputs, tangents):
-        """Pushforward of the scan reference."""
-        moving = [i for i, dot in enumerate(tangents[:-1]) if is_connected(dot)]
-        moving = [i for i in moving if list(self.axes_in)[i] in self.differentiable]
-        unmoved = [disconnected_type() for _ in outputs]
-        if not moving:
-            return unmoved
-
-        def dots(*variables):
-            copies, directions = variables[: len(inputs)], variables[len(inputs) :]
-            states = gated_scan(self, *copies)
-            return pushforward(states, [copies[i] for i in moving], list(directions))
-
-        given = [in_dtype_of(inputs[i], tangents[i]) for i in moving]
-        return [on_views(dots, [*inputs, *given]), *unmoved[1:]]
+    def backward(self):
+        return GatedRecurrenceGrad(self.cell, self.activation, self.masked)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from unitarygraph.ops.recurrence.base import StepsOp
+from unitarygraph.ops.recurrence.named import NamedStepsOp
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ GATED = {
 }
 
 
-class GatedStepsOp(StepsOp):
+class GatedStepsOp(NamedStepsOp):
     """A `StepsOp` of a gated recurrence: the name of its cell in `GATED`, its activation, its mask."""
 
     title = "gated recurrence"
@@ -79,9 +79,3 @@ class GatedStepsOp(StepsOp):
             "mask": self.masked,
         }
         return tuple(name for name, given in there.items() if not given)
-
-    @property
-    def differentiable(self):
-        """Names of the `arguments` that there are, without the mask."""
-        absent = (*self.absent, "mask")
-        return [name for name in self.arguments if name not in absent]

@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytensor.tensor as pt
-from pytensor.gradient import disconnected_type, pushforward
-from pytensor.graph.basic import Apply
 
-from unitarygraph.core.tangents import empty_constant, in_dtype_of, is_connected, on_views
+from unitarygraph.core.tangents import empty_constant
 from unitarygraph.ops.activations import RECURRENT
+from unitarygraph.ops.recurrence.named import NamedForward
 from unitarygraph.ops.recurrence.rotation_array import forward
 from unitarygraph.ops.recurrence.rotation_base import RotationStepsOp
 from unitarygraph.ops.recurrence.rotation_grad import RotationRecurrenceGrad
@@ -92,7 +91,7 @@ def rotation_recurrence(
     return found[0]
 
 
-class RotationRecurrence(RotationStepsOp):
+class RotationRecurrence(NamedForward, RotationStepsOp):
     """`rotation_recurrence`, inputs ``(drive, theta, phi, omega, h0, bias, mask)``, absent ones empty.
 
     Outputs: all states, and for the complex modReLU the moduli ``(T, B, n)`` that the backward pass
@@ -100,6 +99,7 @@ class RotationRecurrence(RotationStepsOp):
     """
 
     __props__ = ("field", "activation", "masked", "style", "diagonal", "inplace")
+    scan = rotation_scan
 
     def __init__(self, field, activation, masked, style, diagonal, inplace=False):
         self.field = field
@@ -111,24 +111,6 @@ class RotationRecurrence(RotationStepsOp):
         if inplace:
             # The states take the place of the drive, each step's after it was read.
             self.destroy_map = {0: [0]}
-
-    def make_node(self, *inputs):
-        inputs = [pt.as_tensor_variable(v) for v in inputs]
-        *dtypes, mask = (v.type.dtype for v in inputs)
-        if mask != "bool":
-            raise TypeError(f"{self.title}: mask must be bool inside the Op")
-        if set(dtypes) not in ({"float32"}, {"float64"}):
-            raise TypeError(
-                f"{self.title}: {', '.join(self.differentiable)} must have one dtype, float32 or "
-                f"float64, got {', '.join(dtypes)}"
-            )
-        sizes = self.sizes([v.type.shape for v in inputs])
-        outputs = [pt.tensor(dtype=dtypes[0], shape=shape) for shape in self.shapes_out(sizes)]
-        return Apply(self, inputs, outputs)
-
-    @property
-    def axes_in(self):
-        return self.arguments
 
     @property
     def axes_out(self):
@@ -147,34 +129,6 @@ class RotationRecurrence(RotationStepsOp):
         """Outputs over an array namespace, in a loop over time."""
         return forward(xp, self, *inputs)
 
-    def connection_pattern(self, node):
-        return [[name in self.differentiable, False] for name in self.axes_in]
-
-    def pullback(self, inputs, outputs, cotangents):
-        """Backpropagation through time, `RotationRecurrenceGrad`."""
-        bar = in_dtype_of(outputs[0], cotangents[0])
+    def backward(self):
         properties = (self.field, self.activation, self.masked, self.style, self.diagonal)
-        backward = RotationRecurrenceGrad(*properties)
-        bars = dict(zip(backward.axes_out, backward(*inputs, *outputs, bar), strict=True))
-        return [
-            bars[f"{name}_bar"] if name in self.differentiable else disconnected_type()
-            for name in self.axes_in
-        ]
-
-    def pushforward(self, inputs, outputs, tangents):
-        """Pushforward of the scan reference."""
-        moving = [
-            i
-            for i, name in enumerate(self.axes_in)
-            if name in self.differentiable and is_connected(tangents[i])
-        ]
-        if not moving:
-            return [disconnected_type() for _ in outputs]
-
-        def dots(*variables):
-            copies, directions = variables[: len(inputs)], variables[len(inputs) :]
-            states = rotation_scan(self, *copies)
-            return pushforward(states, [copies[i] for i in moving], list(directions))
-
-        given = [in_dtype_of(inputs[i], tangents[i]) for i in moving]
-        return [on_views(dots, [*inputs, *given]), disconnected_type()]
+        return RotationRecurrenceGrad(*properties)

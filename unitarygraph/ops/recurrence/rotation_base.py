@@ -1,13 +1,10 @@
 """What the Ops of the recurrence of rotations share: the axes of their arrays."""
 
 from unitarygraph.ops.activations import RECURRENT
-from unitarygraph.ops.recurrence.base import StepsOp
-
-#: what a `RotationRecurrence` has cotangents for
-LEARNED = ("drive", "theta", "phi", "omega", "h0", "bias")
+from unitarygraph.ops.recurrence.named import NamedStepsOp
 
 
-class RotationStepsOp(StepsOp):
+class RotationStepsOp(NamedStepsOp):
     """A `StepsOp` of layers of rotations: field, activation, mask, the layers' style, place of phases."""
 
     title = "rotation recurrence"
@@ -54,8 +51,3 @@ class RotationStepsOp(StepsOp):
         turns = self.field == "complex"
         there = {"phi": turns, "omega": turns, "bias": self.biased, "mask": self.masked}
         return tuple(name for name, given in there.items() if not given)
-
-    @property
-    def differentiable(self):
-        """Names of the `arguments` that there are, without the mask."""
-        return [name for name in LEARNED if name not in self.absent]
