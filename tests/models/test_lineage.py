@@ -35,13 +35,18 @@ REFERENCES = {
 }
 
 
-def cases(*backends):
-    """(name, options) of all cases, or (name, options, backend), of which most are slow."""
+def cases(*backends, only_first=False):
+    """(name, options) of all cases, or (name, options, backend), of which most are slow.
+
+    With ``only_first`` all but the first options of each model are slow.
+    """
 
     def slow(name, options, backend=None):
         first = options is REFERENCES[name].CASES[0]
         stands_for_all = name in {"NUMBA": ON_NUMBA, "JAX": ON_JAX}.get(backend, ())
-        return backend is not None and not (first and stands_for_all)
+        if backend is None:
+            return only_first and not first
+        return not (first and stands_for_all)
 
     return [
         pytest.param(
@@ -154,7 +159,7 @@ def test_backends_agree_in_single_precision(name, options, backend):
         assert_allclose(value, reference, rtol=0, atol=bound * np.abs(reference).max() + 1e-6)
 
 
-@pytest.mark.parametrize(("name", "options"), cases())
+@pytest.mark.parametrize(("name", "options"), cases(only_first=True))
 def test_training_by_its_own_rules_keeps_what_is_unitary(name, options, rng):
     """The model's own optimizer and rates on one batch, float32: the loss falls, all moves."""
     model = build(name, options, "float32")
