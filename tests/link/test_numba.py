@@ -8,7 +8,6 @@ from oracles import AS_WRITTEN
 
 from unitarygraph.stacked.algebra import algebra
 
-
 # One adapter serves all Ops: by default those of sums, of one and of several results and of a guard.
 SOME = ("matmul", "solve", "expm_skew", "logm", "qr", "polar", "eigh", "cayley", "newton_schulz")
 
