@@ -6,12 +6,24 @@ time. Rewritten graphs are compared elsewhere.
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.compile.mode import Mode
 from pytensor.gradient import verify_grad
 
 from unitarygraph.manifolds.values import AS_WRITTEN, evaluate
 from unitarygraph.stacked.algebra import algebra
 
-__all__ = ["AS_WRITTEN", "assert_tangents", "complex_normal", "evaluate", "gradcheck", "tolerance"]
+__all__ = [
+    "AS_WRITTEN",
+    "REWRITTEN",
+    "assert_tangents",
+    "complex_normal",
+    "evaluate",
+    "gradcheck",
+    "tolerance",
+]
+
+# All rewrites and no compiler, for tests of what a graph becomes.
+REWRITTEN = Mode(linker="py", optimizer="fast_run")
 
 
 def complex_normal(rng, *shape):

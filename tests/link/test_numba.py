@@ -8,7 +8,7 @@ from oracles import AS_WRITTEN
 
 from unitarygraph.stacked.algebra import algebra
 
-# One adapter serves all Ops: by default those of sums, of one and of several results and of a guard.
+# One adapter serves all Ops: by default sums, Ops of one and of several results, and those that refuse.
 SOME = ("matmul", "solve", "expm_skew", "logm", "qr", "polar", "eigh", "cayley", "newton_schulz")
 
 

@@ -18,11 +18,9 @@ from unitarygraph.ops.recurrence.gated_scan import gated_scan
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 # One real, one complex: of the kernel of LSTM and of that with two gates.
 QUICK = [("lstm", "tanh", True), ("cgrnn", "modrelu", True)]
-SIZES = [(37, 3, 4), (17, 2, 3), (1, 1, 1), (3, 0, 4), (3, 2, 0)]
-
-
 # One of each cell: float32 compiles anew what differs by the activation alone.
 CELLS = [*QUICK, ("gru", "tanh", False), ("goru", "modrelu", False)]
+SIZES = [(37, 3, 4), (17, 2, 3), (1, 1, 1), (3, 0, 4), (3, 2, 0)]
 
 
 def slow_but(chosen):

@@ -4,8 +4,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from oracles import complex_normal
-from pytensor.compile.mode import Mode, get_mode
+from oracles import REWRITTEN, complex_normal
+from pytensor.compile.mode import get_mode
 
 import unitarygraph as ug
 from unitarygraph import stacked
@@ -18,8 +18,6 @@ from unitarygraph.stacked.ops import MatMul
 
 X = stacked.matrix("x", (4, 4), "float64")
 Y = stacked.matrix("y", (4, 4), "float64")
-# All rewrites, and no compiler: what is looked at are the Ops, not what numba makes of them.
-REWRITTEN = Mode(linker="py", optimizer="fast_run")
 R = pt.matrix("r", shape=(4, 4), dtype="float64")
 TALL = stacked.matrix("t", (5, 3), "float64")
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from oracles import AS_WRITTEN
-from pytensor.compile.mode import Mode
+from oracles import AS_WRITTEN, REWRITTEN
 from pytensor.gradient import pushforward, verify_grad
 from pytensor.scan.op import Scan
 from rotation_cases import CASES, QUICK, graph, loop, matrix, named, values, variables
@@ -308,7 +307,7 @@ def test_arrays_are_reused_where_they_are_the_graphs_own():
         states = RotationRecurrence(*which)(*(v | {"drive": drive}).values())[0]
         outputs = [states, *pt.grad(pt.sqr(states).sum(), [v["theta"], v["drive"]])]
         results = []
-        for mode in Mode(linker="py", optimizer="fast_run"), AS_WRITTEN:
+        for mode in REWRITTEN, AS_WRITTEN:
             f = pytensor.function([*v.values()], outputs, mode=mode, on_unused_input="ignore")
             results.append(f(*given))
             ops = {type(n.op): n.op for n in f.maker.fgraph.apply_nodes}
