@@ -1,13 +1,16 @@
 """The activations of `unitarygraph.ops.activations`, compiled for one entry, chosen by number.
 
-The number of an activation is its place in the table. A kernel knows it when it is compiled, and LLVM
-then leaves nothing of the choice. Were the functions themselves handed to a kernel, numba's cache would
-take each process's for others.
+The number of an activation is its place in the table, a constant of the kernel: the call is that of the
+activation itself. Were the functions themselves handed to a kernel, numba's cache would take each
+process's for others.
 """
 
-from numba import njit
+from collections.abc import Callable
 
-from unitarygraph.kernels.vectors import OPTIONS
+from numba import njit, types
+from numba.extending import overload
+
+from unitarygraph.kernels.options import FAST_INNER
 from unitarygraph.ops.activations import RECURRENT
 
 
@@ -16,23 +19,19 @@ def number_of(name):
     return list(RECURRENT).index(name)
 
 
-def by_number(functions):
-    """Compiled ``(number, *x) -> functions[number](*x)``."""
-    first, *others = [njit(**OPTIONS)(function) for function in functions]
-    if not others:
+def by_number(functions: list[Callable]) -> Callable:
+    """``(number, x, y, zero, constant) -> functions[number](x, y, zero, constant)``, compiled."""
+    compiled = [njit(**FAST_INNER)(function) for function in functions]
 
-        @njit(**OPTIONS)
-        def last(number, x, y, zero, constant):
-            return first(x, y, zero, constant)
-
-        return last
-    rest = by_number(functions[1:])
-
-    @njit(**OPTIONS)
     def choose(number, x, y, zero, constant):
-        if number == 0:
-            return first(x, y, zero, constant)
-        return rest(number - 1, x, y, zero, constant)
+        raise NotImplementedError("in compiled code alone")
+
+    @overload(choose, jit_options=FAST_INNER)
+    def compiled_choice(number, x, y, zero, constant):
+        if not isinstance(number, types.IntegerLiteral):
+            return None
+        chosen = compiled[number.literal_value]
+        return lambda number, x, y, zero, constant: chosen(x, y, zero, constant)
 
     return choose
 

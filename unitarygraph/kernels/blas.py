@@ -13,6 +13,8 @@ from numba import carray, njit
 from numba.core import types
 from numba.extending import get_cython_function_address, intrinsic
 
+from unitarygraph.kernels.options import INNER
+
 _GEMM = types.void(*[types.intp] * 13)
 for _letter in "sd":
     binding.add_symbol(
@@ -33,7 +35,7 @@ def pointer_to(typingctx, address):
     return types.voidptr(types.int64), codegen
 
 
-@njit
+@njit(**INNER)
 def carray_at(address, shape, dtype):
     """The C-contiguous array at an address, in compiled code."""
     return carray(pointer_to(address), shape, dtype)
@@ -43,7 +45,7 @@ def carray_at(address, shape, dtype):
 NO, YES, ROWS, N = 0, 4, 8, 12
 
 
-@njit
+@njit(**INNER)
 def sizes_of(rows, n):
     """The integers that BLAS reads by address: not transposed, transposed, rows, n."""
     table = np.empty(4, np.int32)
@@ -51,7 +53,7 @@ def sizes_of(rows, n):
     return table
 
 
-@njit
+@njit(**INNER)
 def scalars_of(dtype):
     """0 and 1, likewise."""
     table = np.empty(2, dtype)
@@ -59,7 +61,7 @@ def scalars_of(dtype):
     return table
 
 
-@njit
+@njit(**INNER)
 def times(single, add, x, w, y, i, s):
     """y (+)= x w for rows x n, n x n matrices at addresses; tables at i and s."""
     beta = s + (4 if single else 8) if add else s
@@ -70,7 +72,7 @@ def times(single, add, x, w, y, i, s):
         dgemm(i + NO, i + NO, i + N, i + ROWS, i + N, one, w, i + N, x, i + N, beta, y, i + N)
 
 
-@njit
+@njit(**INNER)
 def times_transposed(single, add, x, w, y, i, s):
     """y (+)= x w^T."""
     beta = s + (4 if single else 8) if add else s
@@ -81,7 +83,7 @@ def times_transposed(single, add, x, w, y, i, s):
         dgemm(i + YES, i + NO, i + N, i + ROWS, i + N, one, w, i + N, x, i + N, beta, y, i + N)
 
 
-@njit
+@njit(**INNER)
 def add_gram(single, x, z, y, i, s):
     """y += x^T z, n x n."""
     one = s + (4 if single else 8)
@@ -95,7 +97,7 @@ def add_gram(single, x, z, y, i, s):
 PLAIN, RIGHT_TRANSPOSED, LEFT_TRANSPOSED = range(3)
 
 
-@njit
+@njit(**INNER)
 def table_of_product():
     """Where `product` puts the integers that BLAS reads by address."""
     table = np.empty(8, np.int32)
@@ -103,7 +105,7 @@ def table_of_product():
     return table
 
 
-@njit
+@njit(**INNER)
 def product(single, kind, add, sizes, x, x_step, w, w_step, y, y_step, table, s):
     """y (+)= x w, or with one of them transposed; ``sizes`` are y's rows and columns and the inner.
 

@@ -7,8 +7,8 @@ modReLU's, or Hirose's m. A name's number is its place in `NAMES`.
 import numpy as np
 from numba import njit
 
+from unitarygraph.kernels.options import FAST_INNER
 from unitarygraph.kernels.tanh import tanh
-from unitarygraph.kernels.vectors import OPTIONS
 from unitarygraph.ops.activations import LEAKY_SLOPE, MODRELU_EPS
 
 NAMES = (
@@ -36,7 +36,7 @@ def constants_of(dtype):
     return tuple(dtype(number) for number in (*numbers, *series))
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def modrelu_scale(x, y, b, s, k):
     """s = max(m + b, 0) / m."""
     for j in range(len(s)):
@@ -45,7 +45,7 @@ def modrelu_scale(x, y, b, s, k):
         s[j] = k[ZERO] if a <= k[ZERO] else a / m
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def cardioid_scale(x, y, s, k):
     """s = (1 + x / m) / 2."""
     for j in range(len(s)):
@@ -54,7 +54,7 @@ def cardioid_scale(x, y, s, k):
         s[j] = k[HALF] * (k[ONE] + x[j] / m)
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def hirose_scale(x, y, b, s, k):
     """s = tanh(r) / (r m^2), r = |z| / m^2; near 0 by its series."""
     for j in range(len(s)):
@@ -66,7 +66,7 @@ def hirose_scale(x, y, b, s, k):
         s[j] = (series if square < k[SMALL] else tanh(r) / r) / unit
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def scaled(x, y, s, u, v):
     """u + i v = s (x + i y)."""
     for j in range(len(s)):
@@ -75,7 +75,7 @@ def scaled(x, y, s, u, v):
         v[j] = s[j] * y[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def split_value(number, x, u, k):
     """u = f(x) of one plane."""
     if number in (RELU, CRELU):
@@ -92,7 +92,7 @@ def split_value(number, x, u, k):
             u[j] = x[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def split_slope(number, x, g, k):
     """g becomes the cotangent of x, of one plane."""
     if number in (RELU, CRELU):
@@ -107,7 +107,7 @@ def split_slope(number, x, g, k):
             g[j] *= k[ONE] - t * t
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def complex_value(number, z, b, s, f, k):
     """f = f(z), rows [Re z, Im z]; s is a row of n to work in."""
     n = len(s)
@@ -131,7 +131,7 @@ def complex_value(number, z, b, s, f, k):
         split_value(number, y, v, k)
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def modrelu_slope(x, y, b, g, h, e, k):
     """z_bar = s f_bar - b z Re(conj(z) f_bar) / m^3, in place of f_bar = g + i h; e is b_bar."""
     for j in range(len(x)):
@@ -145,7 +145,7 @@ def modrelu_slope(x, y, b, g, h, e, k):
         e[j] = k[ZERO] if dead else along
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def cardioid_slope(x, y, g, h, k):
     """Likewise, with s = (1 + x / m) / 2."""
     for j in range(len(x)):
@@ -158,7 +158,7 @@ def cardioid_slope(x, y, g, h, k):
         h[j] = scale * h[j] - (k[ZERO] if below else overlap * u * v)
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def hirose_slope(x, y, b, g, h, e, k):
     """Likewise, with s = tanh(r) / r of w = z / m^2; e is m_bar."""
     for j in range(len(x)):
@@ -178,7 +178,7 @@ def hirose_slope(x, y, b, g, h, e, k):
         g[j], h[j] = u_bar / unit, v_bar / unit
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def complex_slope(number, z, b, f_bar, e, k):
     """f_bar becomes z_bar, rows [Re, Im]; e is the offset's, where there is one."""
     n = len(e)

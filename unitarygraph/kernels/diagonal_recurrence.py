@@ -11,8 +11,9 @@ from numba import carray, cfunc, from_dtype, types
 
 from unitarygraph.kernels.blas import carray_at
 from unitarygraph.kernels.memory import prefer_huge_pages
+from unitarygraph.kernels.options import FAST_KERNEL
 from unitarygraph.kernels.records import record, record_type
-from unitarygraph.kernels.vectors import OPTIONS, add, add_and_clear
+from unitarygraph.kernels.vectors import add, add_and_clear
 from unitarygraph.kernels.version import KERNEL_VERSION
 
 # Addresses of arrays, sizes, flags; `alive` is written at the end.
@@ -42,7 +43,7 @@ def recurrence_kernel(dtype):
     """Kernel of a `RECURRENCE`: rows of units are what LLVM makes vectors of."""
     version, size = KERNEL_VERSION, np.dtype(dtype).itemsize
 
-    @cfunc(types.void(types.CPointer(from_dtype(RECURRENCE))), cache=True, **OPTIONS)
+    @cfunc(types.void(types.CPointer(from_dtype(RECURRENCE))), **FAST_KERNEL)
     def diagonal_recurrence(address):
         given = carray(address, 1)[0]
         T, B, n, masked, reverse = given.T, given.B, given.n, given.masked != 0, given.reverse != 0
@@ -84,7 +85,7 @@ def overlap_kernel(dtype):
     """
     version, size = KERNEL_VERSION, np.dtype(dtype).itemsize
 
-    @cfunc(types.void(types.CPointer(from_dtype(OVERLAP))), cache=True, **OPTIONS)
+    @cfunc(types.void(types.CPointer(from_dtype(OVERLAP))), **FAST_KERNEL)
     def diagonal_overlap(address):
         given = carray(address, 1)[0]
         T, B, n, masked, reverse = given.T, given.B, given.n, given.masked != 0, given.reverse != 0

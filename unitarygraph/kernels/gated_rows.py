@@ -6,25 +6,25 @@ gates' blocks of n; where its values were activated, they are what the names of 
 
 from numba import njit
 
+from unitarygraph.kernels.options import FAST_INNER
 from unitarygraph.kernels.tanh import sigmoid, tanh
-from unitarygraph.kernels.vectors import OPTIONS
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def sigmoid_of_sum(x, bias):
     """x = sigmoid(x + bias)."""
     for j in range(len(x)):
         x[j] = sigmoid(x[j] + bias[j])
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def tanh_of_sum(x, bias):
     """x = tanh(x + bias)."""
     for j in range(len(x)):
         x[j] = tanh(x[j] + bias[j])
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def lstm_row(x, bias, c_before, c, h):
     """From pre-activations x the gates i, f, g, o in place, the cell c and the state h."""
     n = len(h)
@@ -38,7 +38,7 @@ def lstm_row(x, bias, c_before, c, h):
         h[j] = o[j] * tanh(c[j])
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def lstm_slope_row(x, c_before, c, h_bar, c_bar, x_bar, one):
     """Cotangents x_bar of the pre-activations, and c_bar that of the cell before; h_bar is spent.
 
@@ -70,7 +70,7 @@ def lstm_slope_row(x, c_before, c, h_bar, c_bar, x_bar, one):
         h_bar[j] = 0
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def scale(x, h, y):
     """y = x h for one factor and the planes of h, one after another."""
     n = len(x)
@@ -80,7 +80,7 @@ def scale(x, h, y):
             b[j] = x[j] * a[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def add_scaled(x, h, y):
     """y += x h, likewise."""
     n = len(x)
@@ -90,7 +90,7 @@ def add_scaled(x, h, y):
             b[j] += x[j] * a[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def mix(z, h, f, y, one):
     """y = z h + (1 - z) f, likewise; y may be f."""
     n = len(z)
@@ -100,7 +100,7 @@ def mix(z, h, f, y, one):
             c[j] = z[j] * a[j] + (one - z[j]) * b[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def mix_slope(z, h, f, y_bar, z_bar, f_bar, one):
     """Cotangent z_bar of the pre-activation of z = sigmoid(.) and f_bar; y_bar becomes that of h."""
     n = len(z)
@@ -120,7 +120,7 @@ def mix_slope(z, h, f, y_bar, z_bar, f_bar, one):
             g[j] *= z[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def factor_slope(r, h, y_bar, r_bar, one):
     """Cotangent r_bar of the pre-activation of r = sigmoid(.) in y = r h, summed over planes."""
     n = len(r)
@@ -134,14 +134,14 @@ def factor_slope(r, h, y_bar, r_bar, one):
         r_bar[j] *= r[j] * (one - r[j])
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def tanh_slope(y, y_bar, one):
     """y_bar becomes the cotangent of x in y = tanh(x)."""
     for j in range(len(y)):
         y_bar[j] *= one - y[j] * y[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def modrelu_of_sum(x, bias, offset, zero):
     """x = sign(q) max(|q| + offset, 0) of q = x + bias."""
     for j in range(len(x)):
@@ -151,7 +151,7 @@ def modrelu_of_sum(x, bias, offset, zero):
         x[j] = -a if q < zero else a
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def modrelu_slope(y, y_bar, offset_bar, zero):
     """y_bar becomes the cotangent of q, offset_bar is that of the offset, from the value y."""
     for j in range(len(y)):

@@ -17,9 +17,10 @@ from unitarygraph.kernels.blas import (
     table_of_product,
 )
 from unitarygraph.kernels.gated_rows import lstm_row, lstm_slope_row
+from unitarygraph.kernels.options import FAST_KERNEL
 from unitarygraph.kernels.records import record_type
 from unitarygraph.kernels.recurrence_real import signature
-from unitarygraph.kernels.vectors import OPTIONS, add, add_and_clear, clear, copy
+from unitarygraph.kernels.vectors import add, add_and_clear, clear, copy
 from unitarygraph.kernels.version import KERNEL_VERSION
 
 # Addresses of arrays, sizes, flags, of all gated recurrences; `alive` is written at the end.
@@ -38,7 +39,7 @@ def forward_kernel(dtype):
     """Kernel of a `FORWARD`; ``gates`` may be ``drive``, ``memory`` are the cells."""
     single, version = dtype == np.float32, KERNEL_VERSION
 
-    @cfunc(signature(FORWARD), cache=True, **OPTIONS)
+    @cfunc(signature(FORWARD), **FAST_KERNEL)
     def lstm(address):
         given = carray(address, 1)[0]
         T, B, n, first, masked = given.T, given.B, given.n, given.first, given.masked != 0
@@ -83,7 +84,7 @@ def backward_kernel(dtype):
     """
     single, version = dtype == np.float32, KERNEL_VERSION
 
-    @cfunc(signature(BACKWARD), cache=True, **OPTIONS)
+    @cfunc(signature(BACKWARD), **FAST_KERNEL)
     def lstm_grad(address):
         given = carray(address, 1)[0]
         T, B, n, first, masked = given.T, given.B, given.n, given.first, given.masked != 0

@@ -1,6 +1,18 @@
-"""Options of functions that compiled functions alone call.
+"""Options of compiled functions."""
 
-Without wrappers for Python and C, which numba would compile for each of them.
-"""
+from unitarygraph.kernels.inner import InnerCompiler
 
-INNER = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+#: of kernels, which Python calls by address and numba keeps on disk
+KERNEL = {"cache": True, "error_model": "numpy"}
+#: of functions that compiled functions alone call, without wrappers for Python and C
+INNER = {
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": InnerCompiler,
+}
+# x / m and y / m may share one division; nothing may assume that there is no NaN.
+FAST = {"fastmath": {"contract", "arcp", "nsz"}}
+#: of both where loops over entries become vectors
+FAST_KERNEL = KERNEL | FAST
+FAST_INNER = INNER | FAST

@@ -18,9 +18,9 @@ from unitarygraph.kernels.blas import (
     times,
     times_transposed,
 )
+from unitarygraph.kernels.options import FAST_INNER, FAST_KERNEL
 from unitarygraph.kernels.recurrence_real import BACKWARD, FORWARD, signature
 from unitarygraph.kernels.vectors import (
-    OPTIONS,
     add,
     add_and_clear,
     clear,
@@ -32,7 +32,7 @@ from unitarygraph.kernels.version import KERNEL_VERSION
 from unitarygraph.ops.activations import MODRELU_EPS, RECURRENT
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def add_product(x, y, p, q, r):
     """x + i y += h W, from its three real products."""
     for j in range(len(x)):
@@ -41,7 +41,7 @@ def add_product(x, y, p, q, r):
         y[j] += r[j] - p[j] - q[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def add_adjoint_product(x, y, p, q, r):
     """x + i y += z_bar W^H, p = Re z_bar W_re^T, q = Im z_bar W_im^T, r of sum and difference."""
     for j in range(len(x)):
@@ -50,7 +50,7 @@ def add_adjoint_product(x, y, p, q, r):
         y[j] += r[j] - p[j] + q[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def modrelu(x, y, m, b, eps, zero):
     """Complex modReLU in place of z = x + i y, with its modulus m."""
     for j in range(len(x)):
@@ -62,7 +62,7 @@ def modrelu(x, y, m, b, eps, zero):
         m[j] = modulus
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def modrelu_slope(x, y, h, k, m, b, e, zero):
     """z_bar in place of h_bar = x + i y, from the state h + i k and the modulus m; e is b_bar."""
     # z = h m / (m + b) turns s g - b/m^3 z Re(conj(z) g) into s g - b/m 1/(m + b) e h,
@@ -86,7 +86,7 @@ def forward_kernel(dtype, activation):
     constant, eps = dtype(RECURRENT[activation].constant), dtype(MODRELU_EPS)
     single, version = dtype == np.float32, KERNEL_VERSION
 
-    @cfunc(signature(FORWARD), cache=True, **OPTIONS)
+    @cfunc(signature(FORWARD), **FAST_KERNEL)
     def recurrence_complex(address):
         given = carray(address, 1)[0]
         drive, W, h, mask, states = given.drive, given.W, given.h0, given.mask, given.states
@@ -152,7 +152,7 @@ def backward_kernel(dtype, activation):
     constant = dtype(RECURRENT[activation].constant)
     single, version = dtype == np.float32, KERNEL_VERSION
 
-    @cfunc(signature(BACKWARD), cache=True, **OPTIONS)
+    @cfunc(signature(BACKWARD), **FAST_KERNEL)
     def recurrence_grad_complex(address):
         given = carray(address, 1)[0]
         states_bar, W, last_bar, mask = given.states_bar, given.W, given.last_bar, given.mask

@@ -9,10 +9,11 @@ from numba import carray, cfunc, njit
 
 from unitarygraph.kernels.activations import inverse, number_of
 from unitarygraph.kernels.blas import carray_at, scalars_of, sizes_of, times_transposed
+from unitarygraph.kernels.options import FAST_INNER, FAST_KERNEL, INNER
 from unitarygraph.kernels.records import record_type
 from unitarygraph.kernels.recurrence_complex import add_adjoint_product
 from unitarygraph.kernels.recurrence_real import signature
-from unitarygraph.kernels.vectors import OPTIONS, add, clear, copy, subtract
+from unitarygraph.kernels.vectors import add, clear, copy, subtract
 from unitarygraph.kernels.version import KERNEL_VERSION
 from unitarygraph.ops.activations import MODRELU_EPS, RECURRENT
 
@@ -24,7 +25,7 @@ INVERSE = record_type(
 )
 
 
-@njit
+@njit(**INNER)
 def newton_steps(bias):
     """Newton steps for a modulus, whatever it is: measured, 3 for a bias of 1e-3, 13 for one of 1e3."""
     steps, reached = 4, 1e-3
@@ -35,7 +36,7 @@ def newton_steps(bias):
     return steps
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def modrelu_inverse(x, y, m, b, size, steps, eps, root, one):
     """z in place of h = z (m + b) / m, m = sqrt(|z|^2 + eps) its modulus, for b >= 0; root^2 = eps.
 
@@ -66,7 +67,7 @@ def inverse_kernel_real(dtype, activation):
     constant = dtype(RECURRENT[activation].constant)
     single, version = dtype == np.float32, KERNEL_VERSION
 
-    @cfunc(signature(INVERSE), cache=True, **OPTIONS)
+    @cfunc(signature(INVERSE), **FAST_KERNEL)
     def recurrence_inverse_real(address):
         given = carray(address, 1)[0]
         drive, W, mask, states = given.drive, given.W, given.mask, given.states
@@ -107,7 +108,7 @@ def inverse_kernel_complex(dtype, activation):
     root, one = dtype(np.sqrt(MODRELU_EPS)), dtype(1)
     single, version = dtype == np.float32, KERNEL_VERSION
 
-    @cfunc(signature(INVERSE), cache=True, **OPTIONS)
+    @cfunc(signature(INVERSE), **FAST_KERNEL)
     def recurrence_inverse_complex(address):
         given = carray(address, 1)[0]
         drive, W, mask, states = given.drive, given.W, given.mask, given.states

@@ -18,8 +18,9 @@ from unitarygraph.kernels.blas import (
     times,
     times_transposed,
 )
+from unitarygraph.kernels.options import FAST_KERNEL
 from unitarygraph.kernels.records import record_type
-from unitarygraph.kernels.vectors import OPTIONS, add, add_and_clear, clear, copy, pass_masked_rows
+from unitarygraph.kernels.vectors import add, add_and_clear, clear, copy, pass_masked_rows
 from unitarygraph.kernels.version import KERNEL_VERSION
 from unitarygraph.ops.activations import RECURRENT
 
@@ -46,7 +47,7 @@ def forward_kernel(dtype, activation):
     constant = dtype(RECURRENT[activation].constant)
     single, version = dtype == np.float32, KERNEL_VERSION
 
-    @cfunc(signature(FORWARD), cache=True, **OPTIONS)
+    @cfunc(signature(FORWARD), **FAST_KERNEL)
     def recurrence_real(address):
         given = carray(address, 1)[0]
         drive, W, h, mask, states = given.drive, given.W, given.h0, given.mask, given.states
@@ -90,7 +91,7 @@ def backward_kernel(dtype, activation):
     constant = dtype(RECURRENT[activation].constant)
     single, version = dtype == np.float32, KERNEL_VERSION
 
-    @cfunc(signature(BACKWARD), cache=True, **OPTIONS)
+    @cfunc(signature(BACKWARD), **FAST_KERNEL)
     def recurrence_grad_real(address):
         given = carray(address, 1)[0]
         states_bar, W, last_bar, mask = given.states_bar, given.W, given.last_bar, given.mask

@@ -22,6 +22,7 @@ from unitarygraph.kernels.lane_rows import (
     spread,
     store_rows,
 )
+from unitarygraph.kernels.options import KERNEL
 from unitarygraph.kernels.records import record_type
 from unitarygraph.kernels.recurrence_real import signature
 from unitarygraph.kernels.rotation_layers import rotate_layers, rotate_layers_back, turn, turn_back
@@ -39,7 +40,6 @@ BACKWARD = record_type(
     *("states_bar", "drive_bar", "theta_bar", "phi_bar", "omega_bar", "h0_bar", "bias_bar"),
     *SHARED,
 )
-OPTIONS = {"cache": True, "error_model": "numpy"}
 
 
 def forward_kernel(dtype, planes, activation):
@@ -49,7 +49,7 @@ def forward_kernel(dtype, planes, activation):
     lanes, keeps_moduli = BYTES // dtype().itemsize, biased and planes == 2
     version = KERNEL_VERSION
 
-    @cfunc(signature(FORWARD), **OPTIONS)
+    @cfunc(signature(FORWARD), **KERNEL)
     def rotation_recurrence(address):
         given = carray(address, 1)[0]
         T, B, n, layers, fft = given.T, given.B, given.n, given.layers, given.fft != 0
@@ -110,7 +110,7 @@ def backward_kernel(dtype, planes, activation):
     lanes, keeps_moduli = BYTES // dtype().itemsize, biased and planes == 2
     version = KERNEL_VERSION
 
-    @cfunc(signature(BACKWARD), **OPTIONS)
+    @cfunc(signature(BACKWARD), **KERNEL)
     def rotation_recurrence_grad(address):
         given = carray(address, 1)[0]
         T, B, n, layers, fft = given.T, given.B, given.n, given.layers, given.fft != 0

@@ -7,7 +7,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from unitarygraph.kernels.vectors import OPTIONS
+from unitarygraph.kernels.options import FAST_INNER
 
 # x P(x^2) / Q(x^2), lowest powers first, as in the library Eigen; beyond LAST it is 1 in float32.
 P = np.array(
@@ -64,13 +64,13 @@ def double_sigmoid(x):
     return np.divide(1.0, 1.0 + np.exp(-x))
 
 
-@overload(tanh, jit_options=OPTIONS)
+@overload(tanh, jit_options=FAST_INNER)
 def compiled_tanh(x):
     """What `tanh` compiles to."""
     return single_tanh if x == types.float32 else lambda x: np.tanh(x)
 
 
-@overload(sigmoid, jit_options=OPTIONS)
+@overload(sigmoid, jit_options=FAST_INNER)
 def compiled_sigmoid(x):
     """What `sigmoid` compiles to."""
     return single_sigmoid if x == types.float32 else double_sigmoid

@@ -36,8 +36,9 @@ from unitarygraph.kernels.gated_rows import (
     tanh_slope,
 )
 from unitarygraph.kernels.lstm import BACKWARD, FORWARD
+from unitarygraph.kernels.options import FAST_KERNEL
 from unitarygraph.kernels.recurrence_real import signature
-from unitarygraph.kernels.vectors import OPTIONS, add, add_and_clear, clear, copy
+from unitarygraph.kernels.vectors import add, add_and_clear, clear, copy
 from unitarygraph.kernels.version import KERNEL_VERSION
 
 
@@ -51,7 +52,7 @@ def forward_kernel(dtype, cell, activation):
     goru, cgrnn = cell == "goru", cell == "cgrnn"
     planes, number, k = (2 if cgrnn else 1), NAMES.index(activation), constants_of(dtype)
 
-    @cfunc(signature(FORWARD), cache=True, **OPTIONS)
+    @cfunc(signature(FORWARD), **FAST_KERNEL)
     def two_gates(address):
         given = carray(address, 1)[0]
         T, B, n, first, masked = given.T, given.B, given.n, given.first, given.masked != 0
@@ -126,7 +127,7 @@ def backward_kernel(dtype, cell, activation):
     planes, number, k = (2 if cgrnn else 1), NAMES.index(activation), constants_of(dtype)
     offset_read = activation in ("modrelu", "hirose")
 
-    @cfunc(signature(BACKWARD), cache=True, **OPTIONS)
+    @cfunc(signature(BACKWARD), **FAST_KERNEL)
     def two_gates_grad(address):
         given = carray(address, 1)[0]
         T, B, n, first, masked = given.T, given.B, given.n, given.first, given.masked != 0

@@ -2,41 +2,38 @@
 
 from numba import njit
 
-from unitarygraph.kernels.options import INNER
-
-# x / m and y / m may share one division; nothing may assume that there is no NaN.
-OPTIONS = INNER | {"fastmath": {"contract", "arcp", "nsz"}}
+from unitarygraph.kernels.options import FAST_INNER
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def copy(x, y):
     """y = x."""
     for j in range(len(x)):
         y[j] = x[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def clear(x):
     """x = 0; a loop, since LLVM compiles slice assignment for a second."""
     for j in range(len(x)):
         x[j] = 0
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def add(x, y, z):
     """z = x + y; z may be x or y."""
     for j in range(len(x)):
         z[j] = x[j] + y[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def subtract(x, y, z):
     """z = x - y."""
     for j in range(len(x)):
         z[j] = x[j] - y[j]
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def add_and_clear(total, step):
     """Add a step's sum to the total, in double, and start the next from zero."""
     for j in range(len(step)):
@@ -44,7 +41,7 @@ def add_and_clear(total, step):
     clear(step)
 
 
-@njit(**OPTIONS)
+@njit(**FAST_INNER)
 def pass_masked_rows(mask, x, carried, zero):
     """Backward through a masked step: x += carried; rows whose mask is 0 go on to ``carried``.
 

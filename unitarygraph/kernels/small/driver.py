@@ -12,6 +12,7 @@ from numba import cfunc, types
 from unitarygraph.core.slots import letters_of, parse_slots
 from unitarygraph.core.small import DONE, LARGE
 from unitarygraph.kernels.blas import carray_at
+from unitarygraph.kernels.options import KERNEL
 from unitarygraph.kernels.small import load
 from unitarygraph.kernels.small.lane_numbers import any_lane
 from unitarygraph.kernels.threads import LEAST_WORK, row_blocks, run_in_threads
@@ -62,7 +63,7 @@ class Kernel:
         properties = [str(getattr(op, name)) for name in op.__props__]
         kernel.__qualname__ = "_".join(["small", type(op).__name__, *properties, dtype.name])
         kernel.__module__ = __name__
-        self._compiled = cfunc("int32(intp)", cache=True, error_model="numpy")(kernel)
+        self._compiled = cfunc("int32(intp)", **KERNEL)(kernel)
         self.address = self._compiled.address
         self._call = _C_FUNCTION(self.address)
         self._read = [i for i, name in enumerate(op.arguments) if name not in op.unread]

@@ -71,10 +71,6 @@ STEPS = np.array(
 # Combinations before the steps INNER and OUTER: where to, and of which row.
 COMBINED = np.array([[(Y, 0), (T, 1), (R, 2)], [(T, 4), (R, 5), (Y, 3)]])
 
-# A function that is called once goes into its caller: LLVM works on each function anew in all that
-# lead to it.
-ONCE = OPTIONS | {"inline": "always"}
-
 
 @njit(**OPTIONS)
 def clear(a):
@@ -122,7 +118,7 @@ def exponential(unitary, tangent):
     """
     parts = 2 if tangent else 1
 
-    @njit(**ONCE)
+    @njit(**OPTIONS)
     def exponential(e, w):
         left, norm = halved(w[A])
         power, more = normalized(e, w[(parts - 1) * PLACES + A], left) if tangent else (norm, norm)
@@ -237,7 +233,7 @@ def general_value():
     """y = exp a."""
     exponential_of = exponential(False, False)
 
-    @njit(**ONCE)
+    @njit(**OPTIONS)
     def expm(a, y, w):
         copy(a, w[A])
         exponential_of(a, w)
@@ -252,7 +248,7 @@ def general_derivative(adjoint):
     exponential_of = exponential(False, True)
     prepare = hconj if adjoint else copy
 
-    @njit(**ONCE)
+    @njit(**OPTIONS)
     def frechet(a, e, d, w):
         prepare(a, w[A])
         multiply_to(w[PLACES + Y], exponential_of(e, w), d)
@@ -281,7 +277,7 @@ def skew_value():
     """u = exp a, and zeros for what `SkewFrechet` does without."""
     exponential_of = exponential(True, False)
 
-    @njit(**ONCE)
+    @njit(**OPTIONS)
     def expm_skew(a, u, eigenvalues, vh, w):
         done = skew_part(a, w[A], u)
         if done:
@@ -300,7 +296,7 @@ def skew_derivative(adjoint):
     """d = L_x(e) of the skew-Hermitian part x of a, or of -x."""
     exponential_of = exponential(True, True)
 
-    @njit(**ONCE)
+    @njit(**OPTIONS)
     def skew_frechet(a, eigenvalues, vh, e, d, w):
         skew_part(a, w[A], d)
         if adjoint:

@@ -130,7 +130,7 @@ def lane_count(a):
     raise NotImplementedError
 
 
-@overload(lane_count)
+@overload(lane_count, jit_options=OPTIONS)
 def _lane_count(a):
     width = width_of(a.dtype)
     return lambda a: width
