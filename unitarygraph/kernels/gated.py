@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from unitarygraph.kernels import lstm, two_gates
+from unitarygraph.kernels.complex_activations import NAMES
 from unitarygraph.kernels.lstm import BACKWARD, FORWARD
 from unitarygraph.kernels.memory import prefer_huge_pages
 from unitarygraph.kernels.records import record
@@ -15,19 +16,19 @@ _C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 @cache
-def kernel_of(direction, cell, dtype, activation):
+def kernel_of(direction, cell, dtype):
     """A kernel as a C function of a record's address, which releases the GIL; and its owner."""
     if cell == "lstm":
         compiled = getattr(lstm, f"{direction}_kernel")(dtype)
     else:
-        compiled = getattr(two_gates, f"{direction}_kernel")(dtype, cell, activation)
+        compiled = getattr(two_gates, f"{direction}_kernel")(dtype, cell)
     return _C_FUNCTION(compiled.address), compiled
 
 
-def run_rows(direction, cell, dtype, activation, records):
+def run_rows(direction, cell, dtype, records):
     """Call a kernel once for each record, all at a time."""
     if records:
-        kernel, _ = kernel_of(direction, cell, dtype.type, activation)
+        kernel, _ = kernel_of(direction, cell, dtype.type)
         run_in_threads(lambda given: kernel(given.ctypes.data), records)
 
 
@@ -41,9 +42,10 @@ def forward(cell, activation, inputs, outputs):
         if result is not inputs["drive"]:
             prefer_huge_pages(result)
     given = inputs | outputs | {"T": T, "B": B, "n": n, "masked": inputs["mask"] is not None}
+    given["activation"] = NAMES.index(activation)
     blocks = row_blocks(B, T * B * inputs["W"].size) if B and n else []
     records = [record(FORWARD, **given, first=first, last=end, alive=0) for first, end in blocks]
-    run_rows("forward", cell, inputs["drive"].dtype, activation, records)
+    run_rows("forward", cell, inputs["drive"].dtype, records)
 
 
 def backward(cell, activation, inputs, outputs):
@@ -52,6 +54,7 @@ def backward(cell, activation, inputs, outputs):
     if outputs["drive_bar"] is not inputs["gates"]:
         prefer_huge_pages(outputs["drive_bar"])
     given = inputs | outputs | {"T": T, "B": B, "n": n, "masked": inputs["mask"] is not None}
+    given["activation"] = NAMES.index(activation)
     blocks = row_blocks(B, 2 * T * B * inputs["W"].size) if B and n else []
     # Sums over samples: of each block its own, of the short ones in double.
     sums = {
@@ -71,6 +74,6 @@ def backward(cell, activation, inputs, outputs):
         )
         for i, (first, end) in enumerate(blocks)
     ]
-    run_rows("backward", cell, inputs["gates"].dtype, activation, records)
+    run_rows("backward", cell, inputs["gates"].dtype, records)
     for name, parts in sums.items():
         outputs[name][...] = parts.sum(axis=0)

@@ -23,15 +23,16 @@ from unitarygraph.kernels.recurrence_real import signature
 from unitarygraph.kernels.vectors import add, add_and_clear, clear, copy
 from unitarygraph.kernels.version import KERNEL_VERSION
 
-# Addresses of arrays, sizes, flags, of all gated recurrences; `alive` is written at the end.
+# Addresses of arrays, sizes, flags, of all gated recurrences; the complex unit's activation by number;
+# `alive` is written at the end.
 FORWARD = record_type(
     *("drive", "W", "U", "bias", "offset", "h0", "c0", "mask", "states", "gates", "memory"),
-    *("T", "B", "n", "first", "last", "masked", "alive"),
+    *("T", "B", "n", "first", "last", "masked", "activation", "alive"),
 )
 BACKWARD = record_type(
     *("W", "U", "bias", "offset", "h0", "c0", "mask", "states", "gates", "memory", "states_bar"),
     *("drive_bar", "W_bar", "U_bar", "bias_bar", "offset_bar", "h0_bar", "c0_bar"),
-    *("T", "B", "n", "first", "last", "masked", "alive"),
+    *("T", "B", "n", "first", "last", "masked", "activation", "alive"),
 )
 
 

@@ -18,7 +18,8 @@ from unitarygraph.kernels.blas import (
     table_of_product,
 )
 from unitarygraph.kernels.complex_activations import (
-    NAMES,
+    HIROSE,
+    MODRELU,
     complex_slope,
     complex_value,
     constants_of,
@@ -42,7 +43,7 @@ from unitarygraph.kernels.vectors import add, add_and_clear, clear, copy
 from unitarygraph.kernels.version import KERNEL_VERSION
 
 
-def forward_kernel(dtype, cell, activation):
+def forward_kernel(dtype, cell):
     """Kernel of a `FORWARD`; ``gates`` may be ``drive``.
 
     The gates' last blocks are the candidate, of the complex unit before its activation; the GORU's
@@ -50,13 +51,14 @@ def forward_kernel(dtype, cell, activation):
     """
     single, version = dtype == np.float32, KERNEL_VERSION
     goru, cgrnn = cell == "goru", cell == "cgrnn"
-    planes, number, k = (2 if cgrnn else 1), NAMES.index(activation), constants_of(dtype)
+    planes, k = (2 if cgrnn else 1), constants_of(dtype)
 
     @cfunc(signature(FORWARD), **FAST_KERNEL)
     def two_gates(address):
         given = carray(address, 1)[0]
         T, B, n, first, masked = given.T, given.B, given.n, given.first, given.masked != 0
         rows, two, state, width = given.last - first, 2 * n, planes * n, (2 + planes) * n
+        number = given.activation
         bias, offset = carray_at(given.bias, width, dtype), carray_at(given.offset, n, dtype)
         turned, f, work = np.empty(rows * state, dtype), np.empty(state, dtype), np.empty(n, dtype)
         table, scalars = table_of_product(), scalars_of(bias.dtype)
@@ -116,7 +118,7 @@ def forward_kernel(dtype, cell, activation):
     return two_gates
 
 
-def backward_kernel(dtype, cell, activation):
+def backward_kernel(dtype, cell):
     """Kernel of a `BACKWARD`; ``drive_bar`` may be ``gates``.
 
     ``W_bar``, ``U_bar``, and in double ``bias_bar`` and ``offset_bar`` are this call's own, zero at the
@@ -124,14 +126,15 @@ def backward_kernel(dtype, cell, activation):
     """
     single, version = dtype == np.float32, KERNEL_VERSION
     goru, cgrnn = cell == "goru", cell == "cgrnn"
-    planes, number, k = (2 if cgrnn else 1), NAMES.index(activation), constants_of(dtype)
-    offset_read = activation in ("modrelu", "hirose")
+    planes, k = (2 if cgrnn else 1), constants_of(dtype)
 
     @cfunc(signature(BACKWARD), **FAST_KERNEL)
     def two_gates_grad(address):
         given = carray(address, 1)[0]
         T, B, n, first, masked = given.T, given.B, given.n, given.first, given.masked != 0
         rows, two, state, width = given.last - first, 2 * n, planes * n, (2 + planes) * n
+        number = given.activation
+        offset_read = goru or number in (MODRELU, HIROSE)
         bias_bar, bias_step = carray_at(given.bias_bar, width, np.float64), np.zeros(width, dtype)
         offset = carray_at(given.offset, n, dtype)
         offset_bar, offset_step = carray_at(given.offset_bar, n, np.float64), np.zeros(n, dtype)
