@@ -7,7 +7,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+import scipy.special
 from oracles import AS_WRITTEN
+from pytensor.compile.builders import OpFromGraph
 from pytensor.scan.op import Scan
 from pytensor.tensor.blas import BatchedDot
 from pytensor.tensor.elemwise import Elemwise
@@ -73,6 +75,24 @@ def test_products_go_through_the_blas_of_our_ops(transposed, batch, rng):
         assert len(found) == 1  # no transpose is left
         assert found[0].left
         assert found[0].right
+
+
+def test_an_op_that_is_a_graph_becomes_that_graph(matrices):
+    """Softmax and its like, and one within another."""
+    x, y = pt.dmatrices("xy")
+    inner = OpFromGraph([x], [pt.special.softmax(x, axis=-1)])
+    outer = OpFromGraph([x, y], [inner(x) @ y, x * y + 1 + y])
+    a, b, _ = matrices
+    f = compiled([x, y], outer(x, y))
+    assert not any(isinstance(op, (OpFromGraph, Compiled)) for op in ops(f))
+    expected = scipy.special.softmax(a, axis=-1) @ b, a * b + 1 + b
+    for got, want in zip(f(a, b), expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+    loss = -pt.special.log_softmax(x * y, axis=-1)[:, 0].sum()
+    f = compiled([x, y], pytensor.grad(loss, x))
+    assert not any(isinstance(op, (OpFromGraph, Compiled)) for op in ops(f))
+    slope = scipy.special.softmax(a * b, axis=-1) - np.eye(40)[0]
+    np.testing.assert_allclose(f(a, b), slope * b, rtol=1e-12, atol=1e-12)
 
 
 def test_products_that_our_op_does_not_know_stay(matrices):

@@ -2,8 +2,10 @@
 
 Nothing is compiled anew for a graph: our Ops call LAPACK, BLAS and kernels that are compiled once and
 kept, PyTensor's call NumPy. A step takes as long as in NUMBA mode where its work is in arrays of some
-size, and starts at once. Four kinds of nodes are exchanged for it:
+size, and starts at once. Five kinds of nodes are exchanged for it:
 
+- an Op that is a graph of others (softmax) becomes that graph: run whole, it would be compiled in
+  PyTensor's own mode at its first call;
 - a sum or product of more than two tensors becomes one of pairs, which NumPy has a function for;
 - a cast becomes NumPy's ``astype``, in place of a loop over entries in Python;
 - a product of matrices goes through SciPy's BLAS, as those of our Ops do: the threads of two libraries
@@ -12,9 +14,11 @@ size, and starts at once. Four kinds of nodes are exchanged for it:
 """
 
 import pytensor
+from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import OPT_FAST_RUN, Mode, optdb, register_mode
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import copy_stack_trace, dfs_rewriter, node_rewriter
 from pytensor.link.vm import VMLinker
 from pytensor.scalar.basic import Add, Cast, Mul
@@ -93,6 +97,13 @@ def _exchange(*op_types):
         return new_outputs
 
     return decorator
+
+
+@_exchange(OpFromGraph)
+def graph_of_others(node):
+    """The nodes that an Op stands for."""
+    inner = dict(zip(node.op.inner_inputs, node.inputs, strict=True))
+    return clone_replace(node.op.inner_outputs, inner, rebuild_strict=False)
 
 
 @_exchange(Elemwise)
