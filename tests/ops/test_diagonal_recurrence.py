@@ -94,9 +94,14 @@ def python():
     return Case("FAST_COMPILE")
 
 
-@pytest.fixture(scope="module")
-def numba():
-    return Case("NUMBA", start=False)
+@pytest.fixture(
+    scope="module",
+    params=[True, pytest.param(False, marks=pytest.mark.slow)],
+    ids=["masked", "full"],
+)
+def numba(request):
+    """With a mask and without, which compile for seconds each."""
+    return Case("NUMBA", start=False, masks=[request.param])
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
