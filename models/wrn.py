@@ -54,7 +54,7 @@ class WideResNet(Model):
     approach to batch normalization", NIPS 2017.
     """
 
-    tasks: ClassVar[tuple[str, ...] | None] = ("digits",)
+    tasks: ClassVar[tuple[str, ...] | None] = ("digits", "mnist", "cifar10", "cifar100")
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "other": {"name": "sgd_g", "learning_rate": 0.01, "omega": 0.1, "grad_clip": 0.1},

@@ -16,6 +16,7 @@ PAGES = [
     "docs/backends.md",
     "docs/batch-normalization.md",
     "docs/complex-variables.md",
+    "docs/data.md",
     "docs/dissolving.md",
     "docs/layers.md",
     "docs/orthogonalize.md",

@@ -250,6 +250,7 @@ def test_epoch_stream_visits_everything_once_an_epoch_in_new_orders():
 
 def test_digits_without_scikit_learn_names_the_extra(monkeypatch):
     digits_module.scans.cache_clear()
+    digits_module.splits.cache_clear()
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ImportError, match=r"unitarygraph\[train\]"):
         tasks.build("digits").batches(0, 4, "float32")
@@ -261,7 +262,11 @@ def test_digits_without_scikit_learn_names_the_extra(monkeypatch):
         ("copying", {"delay": 0}, "delay must be at least 1, got 0"),
         ("copying", {"protocol": "henaff"}, "protocol must be one of exprnn, arjovsky"),
         ("adding", {"length": 1}, "length must be at least 2, got 1"),
-        ("sorting", {}, "task: expected one of adding, copying, digits, group, .*, got 'sorting'"),
+        (
+            "sorting",
+            {},
+            "task: expected one of adding, cifar10, cifar100, copying, .*, got 'sorting'",
+        ),
     ],
 )
 def test_wrong_options_are_refused(name, options, message):

@@ -74,7 +74,7 @@ def test_accuracies_by_length_are_in_the_metrics_and_in_what_is_printed(tmp_path
     evaluated = call("evaluate", tmp_path / "x")
     for name in ("3", "8"):
         for output in (done.output, evaluated.output):
-            assert f"test accuracy {name}" in output
+            assert f"evaluation accuracy {name}" in output
             assert f"{last[f'eval_accuracy_{name}']:.2%}" in output
     assert "eval_loss_8" not in last
 
@@ -126,7 +126,7 @@ def test_resume_refuses_another_run(tmp_path, arguments, message):
     [
         (
             ["sorting"],
-            "task: expected one of adding, copying, digits, group, modular, parity, got 'sorting'",
+            "task: expected one of adding, cifar10, cifar100, copying, csv, digits, group, mnist, modular, npz, parity, ucr, got 'sorting'",
         ),
         (["copying", "--model", "gpt"], "model: expected one of"),
         (

@@ -258,7 +258,7 @@ def test_a_notebook_has_one_line_that_is_written_over(tmp_path, notebook, monkey
     monkeypatch.setattr(display, "NOTEBOOK_INTERVAL", -1)
     train(tmp_path / "run", steps=6, progress=Console(force_jupyter=True, width=160))
     assert [line.split("  ")[0] for line in notebook.lines] == [f"step {k}/6" for k in range(1, 7)]
-    assert "test accuracy" in notebook.lines[-1]
+    assert "evaluation accuracy" in notebook.lines[-1]
     assert notebook.printed, "compiling was not told"
 
 
@@ -340,7 +340,7 @@ def test_what_a_comparison_returns(comparison):
     assert losses.tolist() == sorted(losses.tolist())
     assert comparison.metrics["hidden"].dtype == np.int64
     assert np.isnan(comparison.metrics["loss_spread"]).all()
-    assert comparison.left_out == {"wrn": "is for digits"}
+    assert comparison.left_out == {"wrn": "is for digits, mnist, cifar10, cifar100"}
     assert set(comparison.runs) == {("tanh", 0), ("exprnn", 0)}
     run = comparison.runs["tanh", 0]
     assert run.settings.hidden == 3

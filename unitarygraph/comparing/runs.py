@@ -227,7 +227,7 @@ def _ending(run: PlannedRun, outcome: Outcome, kept: bool) -> str:
         return f"{outcome.kind}: {outcome.reason}"
     row = read_rows(run.directory.metrics)[-1]
     words = ["finished before" if kept else "finished", f"step {row['step']}"]
-    words.append(f"test loss {row['eval_loss']:.3e}")
+    words.append(f"evaluation loss {row['eval_loss']:.3e}")
     if "eval_accuracy" in row:
-        words.append(f"test accuracy {row['eval_accuracy']:.1%}")
+        words.append(f"evaluation accuracy {row['eval_accuracy']:.1%}")
     return "  ".join(words)

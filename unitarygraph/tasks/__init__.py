@@ -13,21 +13,30 @@ from typing import Any
 from unitarygraph.registry import Registry
 from unitarygraph.tasks.adding import Adding
 from unitarygraph.tasks.base import Task
+from unitarygraph.tasks.cifar import CIFAR10, CIFAR100
 from unitarygraph.tasks.copying import Copying
 from unitarygraph.tasks.digits import Digits
 from unitarygraph.tasks.group import Group
+from unitarygraph.tasks.mnist import MNIST
 from unitarygraph.tasks.modular import Modular
+from unitarygraph.tasks.own import Csv, Npz, Ucr
 from unitarygraph.tasks.parity import Parity
 
 __all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "MNIST",
     "TASKS",
     "Adding",
     "Copying",
+    "Csv",
     "Digits",
     "Group",
     "Modular",
+    "Npz",
     "Parity",
     "Task",
+    "Ucr",
     "build",
     "lookup",
     "names",
@@ -36,11 +45,17 @@ __all__ = [
 
 TASKS: dict[str, type[Task]] = {
     "adding": Adding,
+    "cifar10": CIFAR10,
+    "cifar100": CIFAR100,
     "copying": Copying,
+    "csv": Csv,
     "digits": Digits,
     "group": Group,
+    "mnist": MNIST,
     "modular": Modular,
+    "npz": Npz,
     "parity": Parity,
+    "ucr": Ucr,
 }
 _REGISTRY = Registry(
     "task", Task, {name: f"{task.__module__}:{task.__name__}" for name, task in TASKS.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -27,6 +27,11 @@ class Task(ABC):
     name: ClassVar[str]
     #: training settings that suit the task (see ``unitarygraph.training.settings``)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+
+    @property
+    def note(self) -> str | None:
+        """What a reader of results must know of the data, said before training; None for nothing."""
+        return None
 
     @property
     @abstractmethod
@@ -85,3 +90,10 @@ def at_least(task: str, **bounds: tuple[int, int]) -> None:
     for name, (value, least) in bounds.items():
         if value < least:
             raise ValueError(f"{task}: {name} must be at least {least}, got {value}")
+
+
+def one_of(task: str, **choices: tuple[str, Iterable[str]]) -> None:
+    """Refuse options that are none of their values; ``choices`` are ``name=(value, values)``."""
+    for name, (value, values) in choices.items():
+        if value not in values:
+            raise ValueError(f"{task}: {name} must be one of {', '.join(values)}, got {value!r}")

@@ -13,7 +13,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.tasks.base import Arrays, Task, at_least
+from unitarygraph.tasks.base import Arrays, Task, at_least, one_of
 from unitarygraph.tasks.likelihood import hits, negative_log_likelihood
 from unitarygraph.tasks.streams import SampledStream, Stream, sampled_evaluation
 
@@ -57,10 +57,7 @@ class Copying(Task):
         at_least(
             "copying", delay=(self.delay, 1), symbols=(self.symbols, 1), length=(self.length, 1)
         )
-        if self.protocol not in MARKER_LEAD:
-            raise ValueError(
-                f"copying: protocol must be one of {', '.join(MARKER_LEAD)}, got {self.protocol!r}"
-            )
+        one_of("copying", protocol=(self.protocol, MARKER_LEAD))
 
     @property
     def steps(self) -> int:

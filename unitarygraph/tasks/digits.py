@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
-import pytensor.tensor as pt
-from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.tasks.base import Arrays, Task
-from unitarygraph.tasks.likelihood import hits, negative_log_likelihood
-from unitarygraph.tasks.streams import EpochStream, Stream
+from unitarygraph.tasks.base import Arrays
+from unitarygraph.tasks.labeled import Examples, LabeledSequences, Splits
 
 PIXELS, CLASSES = 64, 10
 TRAINING_EXAMPLES = 1437
@@ -45,8 +41,15 @@ def scans() -> tuple[Arrays, Arrays]:
     return (images[:cut], labels[:cut]), (images[cut:], labels[cut:])
 
 
+@cache
+def splits() -> Splits:
+    """Return the scans as sequences (64, 1); the test scans are the evaluation set."""
+    train, test = (Examples(images[..., None], labels) for images, labels in scans())
+    return Splits(train, test)
+
+
 @dataclass(frozen=True)
-class Digits(Task):
+class Digits(LabeledSequences):
     """Name the digit after reading its 8 x 8 scan pixel by pixel.
 
     x (64, B, 1): gray values in [0, 1], row by row or, with ``permuted=True``, in one fixed random
@@ -61,53 +64,26 @@ class Digits(Task):
     permuted: bool = False
 
     @property
-    def input_size(self) -> int:
-        """One pixel."""
-        return 1
-
-    @property
-    def output_size(self) -> int:
+    def classes(self) -> int:
         """Ten digits."""
         return CLASSES
 
     @property
-    def baseline(self) -> float:
-        """Cross-entropy of the uniform guess, ln 10."""
-        return math.log(CLASSES)
+    def viewed_shape(self) -> tuple[int, int]:
+        """64 steps of one pixel, without a look at the scans."""
+        return PIXELS, 1
 
-    def inputs(self, dtype: str, batch: int | None = None) -> list[TensorVariable]:
-        """Return x (64, B, 1) and integer y (B,)."""
-        return [
-            pt.tensor("x", dtype=dtype, shape=(PIXELS, batch, 1)),
-            pt.tensor("y", dtype="int32", shape=(batch,)),
-        ]
+    @property
+    def masked(self) -> bool:
+        """All scans are of one size."""
+        return False
 
-    def loss(self, outputs: TensorVariable, *targets: TensorVariable) -> TensorVariable:
-        """Return the mean cross-entropy at the last step."""
-        return negative_log_likelihood(outputs[-1], targets[0]).mean()
+    def splits(self) -> Splits:
+        """Return the scans."""
+        return splits()
 
-    def metrics(
-        self, outputs: TensorVariable, *targets: TensorVariable
-    ) -> dict[str, TensorVariable]:
-        """Return the accuracy at the last step."""
-        return {"accuracy": hits(outputs[-1], targets[0]).mean()}
-
-    def take(self, indices: np.ndarray | slice, examples: Arrays, dtype: str) -> Arrays:
-        """Return the chosen examples as x (64, B, 1) and y (B,)."""
-        images, labels = examples
-        pixels = images[indices].T
-        if self.permuted:
-            pixels = pixels[np.random.RandomState(PERMUTATION_SEED).permutation(PIXELS)]
-        return np.ascontiguousarray(pixels[..., None], dtype=dtype), labels[indices]
-
-    def batches(self, rng: np.random.Generator | int, batch: int, dtype: str) -> Stream:
-        """Return an endless stream over the training scans, in a new order every epoch."""
-        training, _ = scans()
-        take = partial(self.take, examples=training, dtype=dtype)
-        return EpochStream(take, len(training[1]), batch, rng)
-
-    def evaluation_batches(self, batch: int, dtype: str) -> Iterator[Arrays]:
-        """Iterate over all test scans; the last batch holds what is left."""
-        _, test = scans()
-        for start in range(0, len(test[1]), batch):
-            yield self.take(slice(start, start + batch), test, dtype)
+    def view(self, x: np.ndarray) -> np.ndarray:
+        """Return the pixels in the chosen order."""
+        if not self.permuted:
+            return x
+        return x[:, np.random.RandomState(PERMUTATION_SEED).permutation(PIXELS)]

@@ -1,4 +1,4 @@
-"""Cross-entropy and hits of class scores, as graphs every backend compiles (no indexing)."""
+"""Cross-entropy and hits of class scores, as graphs every backend compiles (no indexing); last steps."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def hits(scores: TensorVariable, labels: TensorVariable) -> TensorVariable:
     later = pt.ge(classes, labels[..., None])
     beaten = pt.lt(scores, score) | (pt.eq(scores, score) & later)
     return pt.all(beaten, axis=-1).astype(scores.dtype)
+
+
+def last_step(mask: TensorVariable) -> TensorVariable:
+    """1 at the last valid step of each sequence and 0 elsewhere: (T, B) -> (T, B)."""
+    return mask - pt.concatenate([mask[1:], pt.zeros_like(mask[:1])])
 
 
 def _classes(scores, labels):

@@ -14,7 +14,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph.tasks.base import Arrays, Task, at_least
-from unitarygraph.tasks.likelihood import hits, negative_log_likelihood
+from unitarygraph.tasks.likelihood import hits, last_step, negative_log_likelihood
 from unitarygraph.tasks.streams import (
     EVALUATION_SEED,
     EVALUATION_SEQUENCES,
@@ -171,8 +171,3 @@ class StateTracking(Task):
         """Long words of many letters are made one-hot only as they are read."""
         for start in range(0, words.shape[1], batch):
             yield self.read(words[:, start : start + batch], dtype)
-
-
-def last_step(mask: TensorVariable) -> TensorVariable:
-    """1 at the last valid step of each sequence and 0 elsewhere: (T, B) -> (T, B)."""
-    return mask - pt.concatenate([mask[1:], pt.zeros_like(mask[:1])])

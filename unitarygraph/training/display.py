@@ -157,7 +157,7 @@ class Progress:
             parts.append(f"baseline {self.baseline:.3e}")
         for name in ("accuracy", "eval_accuracy"):
             if name in self._row:
-                parts.append(f"{name.replace('eval_', 'test ')} {self._row[name]:.1%}")
+                parts.append(f"{name.replace('eval_', 'evaluation ')} {self._row[name]:.1%}")
         if self._row.get("unitarity") is not None:
             parts.append(f"unitarity {self._row['unitarity']:.1e}")
         parts += [f"{speed:.3g} steps/s", f"{clock(left)} left"]
@@ -231,8 +231,13 @@ def report_table(runs: list[tuple[RunDirectory, Settings, list[Row], float | Non
 
 
 def heading(name: str) -> str:
-    """Return what a number is called in tables: ``eval_accuracy_40`` is "test accuracy 40"."""
-    return name.replace("eval_accuracy_", "test accuracy ").replace("eval_", "test ")
+    """Return what a number is called in tables: ``eval_accuracy_40`` is "evaluation accuracy 40".
+
+    The accuracy of a test set that is not looked at between steps is "test accuracy".
+    """
+    if name == "eval_accuracy_test":
+        return "test accuracy"
+    return name.replace("eval_accuracy_", "evaluation accuracy ").replace("eval_", "evaluation ")
 
 
 def written(name: str, value: Any) -> str:

@@ -241,6 +241,8 @@ def execute(files: RunDirectory, program: Program, console: Console, label: str 
         pytensor.config.change_flags(floatX=settings.dtype),
         resources(training.blas_threads),
     ):
+        if program.task.note:
+            console.print(f"{label}{program.task.note}", soft_wrap=True, highlight=False)
         size = f"{settings.hidden} hidden units, {settings.backend}"
         with progress.compiling(f"{settings.model} for {settings.task} ({size})"):
             program.compile()
