@@ -1,4 +1,4 @@
-"""The command line: ``unitarygraph train | compare | evaluate | report | list``.
+"""The command line: ``unitarygraph train | compare | reproduce | evaluate | report | list``.
 
 It parses, calls and prints: what the commands do is `unitarygraph.training` and
 `unitarygraph.comparing`. Exit codes: 0 done, 1 an error, 2 a wrong command line, 3 a loss or
@@ -32,9 +32,11 @@ with naming_the_extra("the command line"):
         summary_table,
     )
     from unitarygraph.training.loop import Interrupted, NotFinite
-    from unitarygraph.training.program import task_of
+    from unitarygraph.training.presets import preset
+    from unitarygraph.training.program import Program, task_of
+    from unitarygraph.training.reproduction import presets_table, reproduction_table
     from unitarygraph.training.settings import DTYPES
-    from unitarygraph.training.store import RunDirectory, read_rows
+    from unitarygraph.training.store import Row, RunDirectory, read_rows
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,8 +92,14 @@ def train(
             console=console, assignments=read_assignments(assignments or []), said="--set ",
         )  # fmt: skip
     again = f"continue with: unitarygraph train {task} --out {run.path} --resume"
+    rows = to_the_end(run, program, console, again)
+    console.print(summary_table(run, rows, program.task.baseline))
+
+
+def to_the_end(run: RunDirectory, program: Program, console: Console, again: str) -> list[Row]:
+    """Train to the last step and return the rows; where it stops, say how to go on and exit."""
     try:
-        rows = training_run.execute(run, program, console)
+        return training_run.execute(run, program, console)
     except Interrupted as stop:
         console.print(f"{stop}; {again}", soft_wrap=True, highlight=False)
         raise typer.Exit(128 + stop.signal) from None
@@ -103,7 +111,42 @@ def train(
     except NotFinite as stop:
         Console(stderr=True).print(f"error: {stop}", soft_wrap=True, highlight=False)
         raise typer.Exit(3) from None
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(metavar="PAPER/EXPERIMENT", help="a preset, or list")],
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="your copy of the data", show_default="none")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="training steps", show_default="the paper's")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="of data and first values")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="run directory", show_default="runs/PAPER-EXPERIMENT"),
+    ] = None,
+    resume: Resume = False,
+    force: Force = False,
+) -> None:
+    """Train a published experiment by its own settings, and set its figure beside the one measured."""
+    console = console_for(True)
+    if name == "list":
+        console.print(presets_table())
+        return
+    with errors_in_words():
+        chosen = preset(name)
+        directory = out or Path("runs") / name.replace("/", "-")
+        run, program = training_run.begin(
+            chosen.task, chosen.model, chosen.hidden, steps or chosen.steps, seed, directory,
+            resume=resume, force=force, console=console, assignments=chosen.assignments(data),
+            said="",
+        )  # fmt: skip
+    again = f"continue with: unitarygraph reproduce {name} --out {run.path} --resume"
+    rows = to_the_end(run, program, console, again)
     console.print(summary_table(run, rows, program.task.baseline))
+    console.print(reproduction_table(chosen, rows, program.task.note))
 
 
 @app.command()
