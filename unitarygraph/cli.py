@@ -25,7 +25,9 @@ with naming_the_extra("the command line"):
     from unitarygraph.comparing.report import described, printed
     from unitarygraph.training import run as training_run
     from unitarygraph.training.backends import BACKENDS, DEFAULT_BACKEND
+    from unitarygraph.training.best import best_of
     from unitarygraph.training.display import (
+        best_in_words,
         console_for,
         numbers_table,
         report_table,
@@ -103,7 +105,13 @@ def train(
     except NotFinite as stop:
         Console(stderr=True).print(f"error: {stop}", soft_wrap=True, highlight=False)
         raise typer.Exit(3) from None
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
     console.print(summary_table(run, rows, program.task.baseline))
+    best = best_of(rows, program.settings.training)
+    if best is not None:
+        console.print(best_in_words(run, best.row), soft_wrap=True, highlight=False)
 
 
 @app.command()

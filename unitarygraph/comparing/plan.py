@@ -13,6 +13,7 @@ import pytensor
 from unitarygraph import models, tasks
 from unitarygraph.models.base import Model
 from unitarygraph.training.backends import DEFAULT_BACKEND
+from unitarygraph.training.best import stopped_early
 from unitarygraph.training.options import resolve, spelled_out
 from unitarygraph.training.run import prepare
 from unitarygraph.training.settings import ENDLESS, Settings, TrainingOptions, flat
@@ -78,7 +79,8 @@ class PlannedRun:
             return False
         training = self.settings.training
         limit = float("inf") if training.minutes is None else 60 * training.minutes
-        return state.step >= training.steps or state.seconds >= limit
+        spent = state.step >= training.steps or state.seconds >= limit
+        return spent or stopped_early(rows, training) is not None
 
 
 def arrange(

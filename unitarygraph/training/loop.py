@@ -7,10 +7,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from unitarygraph.training.best import best_of, stopped_early
 from unitarygraph.training.display import Progress
 from unitarygraph.training.process import StopRequest
 from unitarygraph.training.program import Program
-from unitarygraph.training.store import Checkpoint, MetricsLog, Row, RunDirectory
+from unitarygraph.training.store import (
+    Checkpoint,
+    MetricsLog,
+    Row,
+    RunDirectory,
+    write_atomically,
+)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -38,11 +45,13 @@ class NotFinite(Exception):
 def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
     """Train from the run's checkpoint, or from the start, to the last step; return all rows.
 
-    The last step is number `steps` of the settings, or that at which `minutes` are over.
+    The last step is number `steps` of the settings, that at which `minutes` are over, or that of
+    the evaluation that exhausts `patience`.
 
     Step k takes the k-th batch. Its row, if it has one, is written before the checkpoint of
-    that step, and both hold only finite numbers. A run that is killed and called again so does
-    what an undisturbed one would have done, bit for bit.
+    that step, and both hold only finite numbers. An evaluation that is the best so far writes the
+    checkpoint and, after it, that of the best: the second is never ahead of the first. A run
+    that is killed and called again so does what an undisturbed one would have done, bit for bit.
 
     Raises
     ------
@@ -61,7 +70,8 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
     saved = start.step if start else None
     began = time.perf_counter() - spent
     limit = math.inf if training.minutes is None else 60 * training.minutes
-    end = training.steps if spent < limit else done
+    over = spent >= limit or stopped_early(metrics.rows, training)
+    end = done if over else training.steps
 
     def save(step: int) -> None:
         nonlocal saved
@@ -72,6 +82,13 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
         Checkpoint(step, seconds, program.values(), program.stream.state()).save(run.checkpoint)
         saved = step
 
+    def save_best(step: int) -> None:
+        best = best_of(metrics.rows, training) if training.keep_best else None
+        if best is None or best.step != step:
+            return
+        save(step)
+        write_atomically(run.best, run.checkpoint.read_bytes())
+
     def check(scalars: Mapping[str, float | None], step: int) -> None:
         names = [k for k, v in scalars.items() if v is not None and not math.isfinite(v)]
         bad = names[0] if names else program.not_finite()
@@ -81,6 +98,7 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
     try:
         with StopRequest() as stop:
             save(done)
+            save_best(done)  # a kill may have come between the two
             for step in range(done + 1, end + 1):
                 values = program.step(*next(program.stream))
                 check(values, step)
@@ -94,6 +112,9 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
                     row["seconds"] = round(time.perf_counter() - began, 6)
                     metrics.append(row)
                     progress.row(row)
+                    if evaluate:
+                        save_best(step)
+                        last = last or stopped_early(metrics.rows, training) is not None
                 else:
                     progress.step(step)
                 asked = stop.signal  # once: it may be set between two readings

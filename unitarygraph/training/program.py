@@ -16,6 +16,7 @@ from unitarygraph import models, tasks
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Arrays, Task
 from unitarygraph.training.backends import limits_in_words, prepare_backend
+from unitarygraph.training.best import check_monitor
 from unitarygraph.training.settings import Settings
 from unitarygraph.updates import by_group
 from unitarygraph.weights import unitarity
@@ -71,6 +72,9 @@ class Program:
                 sizes.add(batch[0].shape[:2])
                 with limits_in_words(self.settings.backend, self.settings.model):
                     self._evaluate_batch(batch)
+        labels = self._further_evaluations()
+        further = [f"{name}_{label}" for label in labels for name in self.names[1:]]
+        check_monitor(self.settings.training, [*self.names, *further])
 
     def step(self, *batch: np.ndarray) -> Scalars:
         """Make one training step; return the batch's loss (before it) and metrics."""

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Task
+from unitarygraph.training.best import best_of, stopped_early
 from unitarygraph.training.columns import Columns
 from unitarygraph.training.display import Progress, console_for, summary
 from unitarygraph.training.loop import take_steps
@@ -22,7 +23,7 @@ from unitarygraph.training.options import resolve
 from unitarygraph.training.process import resources
 from unitarygraph.training.program import Program, Scalars, model_of, restore_model, task_of
 from unitarygraph.training.settings import Settings
-from unitarygraph.training.store import Row, RunDirectory, read_rows, versions
+from unitarygraph.training.store import Checkpoint, Row, RunDirectory, read_rows, versions
 
 # It is loaded when there is something to draw, after the training: too late to find it missing.
 if find_spec("matplotlib") is None:
@@ -48,10 +49,13 @@ class Run:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files by name: ``config``, ``metrics``, ``checkpoint`` and ``curves``."""
+        """The files by name: ``config``, ``metrics``, ``checkpoint``, ``best`` and ``curves``.
+
+        ``best`` is not there where the run has evaluated nothing, or keeps no best.
+        """
         return {
             name: getattr(self.files, name)
-            for name in ("config", "metrics", "checkpoint", "curves")
+            for name in ("config", "metrics", "checkpoint", "best", "curves")
         }
 
     @cached_property
@@ -64,6 +68,17 @@ class Run:
         """The last row's numbers, the task's baseline, and losses as shares of it."""
         return summary(self.rows, self.task.baseline)
 
+    @property
+    def best(self) -> Row | None:
+        """The row of the best evaluation, by the setting `monitor`; None where there was none."""
+        best = best_of(self.rows, self.settings.training)
+        return None if best is None else best.row
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether `patience` evaluations without a better one have ended the run."""
+        return stopped_early(self.rows, self.settings.training) is not None
+
     @cached_property
     def task(self) -> Task:
         """The task, with its batches, loss, metrics and baseline."""
@@ -75,9 +90,19 @@ class Run:
 
         Raises FileNotFoundError where the run has no checkpoint, ValueError for a damaged one.
         """
-        values = self.files.last_checkpoint().values
+        return self._model_with(self.files.last_checkpoint())
+
+    @cached_property
+    def best_model(self) -> Model:
+        """The model with the values of the best evaluation.
+
+        Raises FileNotFoundError where there is no such checkpoint, ValueError for a damaged one.
+        """
+        return self._model_with(self.files.best_checkpoint())
+
+    def _model_with(self, checkpoint: Checkpoint) -> Model:
         model = model_of(self.settings, self.task)
-        restore_model(model, values)
+        restore_model(model, checkpoint.values)
         return model
 
     def __repr__(self) -> str:
@@ -249,6 +274,11 @@ def execute(files: RunDirectory, program: Program, console: Console, label: str 
             done, spent = (checkpoint.step, checkpoint.seconds) if checkpoint else (0, 0.0)
             with progress.training(done, spent):
                 rows = take_steps(program, files, progress)
+            why = stopped_early(rows, training)
+            if why:
+                before = f"{label}  " if label else ""
+                again = "; a larger patience goes on" if done == rows[-1]["step"] else ""
+                console.print(f"{before}{why}{again}", soft_wrap=True, highlight=False)
             # JAX leaves arrays of its own in the variables that it updates.
             program.restore(program.values())
             return rows

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from unitarygraph.training.rules import Rule
 
@@ -25,7 +25,7 @@ SHORT_FORMS = {
 }
 
 #: limits of a run, which may grow when it is resumed
-LIMITS = ("training.steps", "training.minutes")
+LIMITS = ("training.steps", "training.minutes", "training.patience")
 #: what may be any other when a run is resumed: how often it is looked at and saved
 FREE = ("training.log_every", "training.eval_every", "training.checkpoint_every")
 
@@ -39,6 +39,11 @@ class TrainingOptions:
     clipping), and the three intervals count steps (0 for `eval_every`: only after the last step).
     `blas_threads` limits BLAS in NumPy and SciPy (0: as they choose): the products of a run are
     small, and waiting for threads on a shared machine costs many times what they save.
+
+    Of the evaluations that with the best `monitor` (``loss``, ``accuracy``, ...; the smallest, or
+    the largest, as `monitor_mode` says; "auto": the largest of accuracies, the smallest of all
+    else) is kept as a second checkpoint, unless `keep_best` is false; after `patience` evaluations
+    without a better one training stops (None: never).
     """
 
     steps: int = 600
@@ -50,6 +55,10 @@ class TrainingOptions:
     eval_every: int = 0
     checkpoint_every: int = 100
     blas_threads: int = 1
+    keep_best: bool = True
+    patience: int | None = None
+    monitor: str = "loss"
+    monitor_mode: Literal["auto", "min", "max"] = "auto"
 
     def __post_init__(self) -> None:
         least = {
@@ -62,6 +71,13 @@ class TrainingOptions:
         for name in ("minutes", "clip"):
             if getattr(self, name) is not None:
                 _check_positive(name, getattr(self, name))
+        if self.patience is not None:
+            if self.patience < 1:
+                raise ValueError(f"patience must be at least 1, or none, got {self.patience}")
+            if self.eval_every == 0:
+                raise ValueError(
+                    "patience counts evaluations: expected eval_every of at least 1, got 0"
+                )
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,11 @@ class RunDirectory:
         return self.path / "checkpoint" / "state.safetensors"
 
     @property
+    def best(self) -> Path:
+        """The checkpoint of the best evaluation."""
+        return self.path / "checkpoint" / "best.safetensors"
+
+    @property
     def curves(self) -> Path:
         """The picture."""
         return self.path / "curves.png"
@@ -119,6 +124,14 @@ class RunDirectory:
     def load_checkpoint(self) -> Checkpoint | None:
         """Return the last checkpoint, None where the run had none yet."""
         return Checkpoint.load(self.checkpoint) if self.checkpoint.exists() else None
+
+    def best_checkpoint(self) -> Checkpoint:
+        """Return that of the best evaluation; FileNotFoundError where the run keeps none."""
+        if not self.best.exists():
+            raise FileNotFoundError(
+                f"{self.path} has no best checkpoint: one is kept at evaluations, by keep_best"
+            )
+        return Checkpoint.load(self.best)
 
     def last_checkpoint(self) -> Checkpoint:
         """Return the last checkpoint; FileNotFoundError where the run had none yet."""
