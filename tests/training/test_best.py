@@ -3,16 +3,12 @@
 import dataclasses
 
 import numpy as np
-import pytensor
 import pytest
 from rich.console import Console
 
 import unitarygraph as ug
 from unitarygraph.training import loop
 from unitarygraph.training.best import best_of, stopped_early
-from unitarygraph.training.display import Progress
-from unitarygraph.training.loop import take_steps
-from unitarygraph.training.options import resolve
 from unitarygraph.training.program import Program
 from unitarygraph.training.run import execute
 from unitarygraph.training.settings import TrainingOptions, may_resume
@@ -29,31 +25,9 @@ class Kill(BaseException):
     """What ends a process at once, as far as the files can tell."""
 
 
-class Trainee:
-    """One compiled program that begins or takes up runs as a new process would."""
-
-    def __init__(self):
-        self.settings = resolve("copying", "tanh", 6, backend="python", assignments=OPTIONS)
-        with pytensor.config.change_flags(floatX="float32"):
-            self.program = Program(self.settings)
-            self.program.compile()
-        self.first = self.program.values(), self.program.stream.state()
-
-    def run(self, path, **changes):
-        training = dataclasses.replace(self.settings.training, **changes)
-        self.program.settings = dataclasses.replace(self.settings, training=training)
-        files = RunDirectory(path)
-        if not files.exists():
-            files.begin(self.program.settings)
-        self.program.restore(self.first[0])
-        self.program.stream.restore(self.first[1])
-        take_steps(self.program, files, Progress(Console(quiet=True), 1, None))
-        return files
-
-
 @pytest.fixture(scope="module")
-def trainee():
-    return Trainee()
+def trainee(trainee_of):
+    return trainee_of(OPTIONS)
 
 
 @pytest.fixture(scope="module")

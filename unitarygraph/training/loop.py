@@ -11,6 +11,7 @@ from unitarygraph.training.best import best_of, stopped_early
 from unitarygraph.training.display import Progress
 from unitarygraph.training.process import StopRequest
 from unitarygraph.training.program import Program
+from unitarygraph.training.schedule import factor, is_constant
 from unitarygraph.training.store import (
     Checkpoint,
     MetricsLog,
@@ -67,6 +68,7 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
         program.stream.restore(start.stream)
     done, spent = (start.step, start.seconds) if start else (0, 0.0)
     metrics = MetricsLog(run.metrics, keep_to=done)
+    evaluations = [row for row in metrics.rows if f"eval_{training.monitor}" in row]
     saved = start.step if start else None
     began = time.perf_counter() - spent
     limit = math.inf if training.minutes is None else 60 * training.minutes
@@ -100,12 +102,15 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
             save(done)
             save_best(done)  # a kill may have come between the two
             for step in range(done + 1, end + 1):
+                rates = {}
+                if not is_constant(training):
+                    rates = program.schedule(factor(training, step, evaluations))
                 values = program.step(*next(program.stream))
                 check(values, step)
                 last = step == end or time.perf_counter() - began >= limit
                 evaluate = last or _due(step, training.eval_every)
                 if evaluate or step == 1 or _due(step, training.log_every):
-                    row = {"step": step, **values, "unitarity": program.unitarity()}
+                    row = {"step": step, **values, **rates, "unitarity": program.unitarity()}
                     if evaluate:
                         row |= {f"eval_{k}": v for k, v in program.evaluate().items()}
                     check(row, step)
@@ -113,6 +118,7 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
                     metrics.append(row)
                     progress.row(row)
                     if evaluate:
+                        evaluations.append(row)
                         save_best(step)
                         last = last or stopped_early(metrics.rows, training) is not None
                 else:
