@@ -25,6 +25,7 @@ with naming_the_extra("the command line"):
     from unitarygraph.comparing.report import described, printed
     from unitarygraph.training import run as training_run
     from unitarygraph.training.backends import BACKENDS, DEFAULT_BACKEND
+    from unitarygraph.training.begin import begin, prepare
     from unitarygraph.training.best import best_of
     from unitarygraph.training.display import (
         best_in_words,
@@ -53,7 +54,12 @@ Force = Annotated[bool, typer.Option("--force", help="overwrite the run in DIR")
 
 @app.command()
 def train(
-    task: Task,
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK", help=", ".join(tasks.names()), show_default="that of --config"
+        ),
+    ] = None,
     # None is what is not given: a resumed run keeps its own
     model: Annotated[
         str | None, typer.Option(help=", ".join(models.names()), show_default="exprnn")
@@ -81,17 +87,24 @@ def train(
             "--set", metavar="KEY=VALUE", help="any option of task, model, rules or training"
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="a run's config.toml; what is given beside it goes over it"
+        ),
+    ] = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
     """Train a model on a task and leave settings, metrics, a checkpoint and a picture in DIR."""
     console = console_for(True)
     with errors_in_words():
-        run, program = training_run.begin(
-            task, model, hidden, steps, seed, out, backend, dtype, resume=resume, force=force,
-            console=console, assignments=read_assignments(assignments or []), said="--set ",
+        run, program = begin(
+            task, model, hidden, steps, seed, out, backend, dtype, config=config, resume=resume,
+            force=force, console=console, assignments=read_assignments(assignments or []), said="--set ",
         )  # fmt: skip
-    again = f"continue with: unitarygraph train {task} --out {run.path} --resume"
+    name = program.settings.task
+    again = f"continue with: unitarygraph train {name} --out {run.path} --resume"
     try:
         rows = training_run.execute(run, program, console)
     except Interrupted as stop:
@@ -185,7 +198,7 @@ def evaluate(
     console = console_for(True)
     with errors_in_words():
         run = RunDirectory(directory)
-        program = training_run.prepare(run.settings(backend=backend))
+        program = prepare(run.settings(backend=backend))
         try:
             step, scalars = training_run.evaluate(run, program, console)
         except NotImplementedError as error:

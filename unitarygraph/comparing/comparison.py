@@ -15,10 +15,11 @@ from unitarygraph.comparing.plan import Plan, arrange
 from unitarygraph.comparing.report import TableRow, table_of, write_tables
 from unitarygraph.comparing.runs import Outcomes, make_directories, run_all
 from unitarygraph.training.backends import DEFAULT_BACKEND
+from unitarygraph.training.begin import with_named
 from unitarygraph.training.columns import Columns
 from unitarygraph.training.display import console_for
 from unitarygraph.training.loop import Interrupted
-from unitarygraph.training.run import Run, load, with_named
+from unitarygraph.training.run import Run, load
 
 
 class Runs(Mapping[tuple[str, int], Run]):

@@ -13,9 +13,9 @@ import pytensor
 from unitarygraph import models, tasks
 from unitarygraph.models.base import Model
 from unitarygraph.training.backends import DEFAULT_BACKEND
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.best import stopped_early
 from unitarygraph.training.options import resolve, spelled_out
-from unitarygraph.training.run import prepare
 from unitarygraph.training.settings import ENDLESS, Settings, TrainingOptions, flat
 from unitarygraph.training.store import RunDirectory, read_rows
 from unitarygraph.training.values import parse

@@ -17,10 +17,11 @@ from rich.text import Text
 
 from unitarygraph import tasks
 from unitarygraph.comparing.plan import Plan, PlannedRun, in_words
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.display import clock
 from unitarygraph.training.loop import Interrupted, NotFinite
 from unitarygraph.training.process import StopRequest
-from unitarygraph.training.run import draw, execute, prepare
+from unitarygraph.training.run import draw, execute
 from unitarygraph.training.settings import ENDLESS, may_resume
 from unitarygraph.training.store import read_rows
 

@@ -15,15 +15,15 @@ from rich.console import Console
 
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Task
+from unitarygraph.training.begin import begin
 from unitarygraph.training.best import best_of, stopped_early
 from unitarygraph.training.columns import Columns
 from unitarygraph.training.display import Progress, console_for, summary
 from unitarygraph.training.loop import take_steps
-from unitarygraph.training.options import resolve
 from unitarygraph.training.process import resources
 from unitarygraph.training.program import Program, Scalars, model_of, restore_model, task_of
 from unitarygraph.training.settings import Settings
-from unitarygraph.training.store import Checkpoint, Row, RunDirectory, read_rows, versions
+from unitarygraph.training.store import Checkpoint, Row, RunDirectory, read_rows
 
 # It is loaded when there is something to draw, after the training: too late to find it missing.
 if find_spec("matplotlib") is None:
@@ -115,7 +115,7 @@ class Run:
 
 
 def train(
-    task: str,
+    task: str | None = None,
     model: str | None = None,
     hidden: int | None = None,
     steps: int | None = None,
@@ -124,6 +124,7 @@ def train(
     backend: str | None = None,
     dtype: str | None = None,
     *,
+    config: str | PathLike | None = None,
     resume: bool = False,
     force: bool = False,
     progress: bool | Console = True,
@@ -136,7 +137,7 @@ def train(
     ----------
     task, model
         Names of ``unitarygraph.tasks`` and ``unitarygraph.models``, or ``module:Class``; the model is
-        ``exprnn`` by default.
+        ``exprnn`` by default, and both are those of `config` where it is given.
     hidden
         Hidden units, 128 by default.
     steps, seed
@@ -146,6 +147,8 @@ def train(
     backend, dtype
         ``kernels`` (default), ``numba``, ``jax``, ``pytorch``, ``c`` or ``python``; ``float32``
         (default) or ``float64``.
+    config
+        A ``config.toml`` of another run, whose settings stand for all that is not given.
     resume, force
         Continue the run in `out`, or overwrite it. What is given beside `resume` must be what the
         run began with, but for what :func:`~unitarygraph.training.settings.may_resume` lets change.
@@ -171,13 +174,15 @@ def train(
     """
     console = console_for(progress)
     files, program = begin(
-        task, model, hidden, steps, seed, out, backend, dtype, resume=resume, force=force,
-        console=console, assignments={**(assignments or {}), **options}, said="",
+        task, model, hidden, steps, seed, out, backend, dtype, config=config, resume=resume,
+        force=force, console=console, assignments={**(assignments or {}), **options}, said="",
     )  # fmt: skip
     try:
         rows = execute(files, program, console)
     except KeyboardInterrupt as stop:
-        stop.add_note(f"continue with train({task!r}, out={str(files.path)!r}, resume=True)")
+        stop.add_note(
+            f"continue with train({program.settings.task!r}, out={str(files.path)!r}, resume=True)"
+        )
         raise
     run = Run(files, program.settings, rows)
     run.task, run.model = program.task, program.model  # the model holds what it was trained to
@@ -191,66 +196,6 @@ def load(run: str | PathLike) -> Run:
     """
     files = RunDirectory(Path(run))
     return Run(files, files.settings(), read_rows(files.metrics))
-
-
-def begin(
-    task: str,
-    model: str | None = None,
-    hidden: int | None = None,
-    steps: int | None = None,
-    seed: int | None = None,
-    out: str | PathLike | None = None,
-    backend: str | None = None,
-    dtype: str | None = None,
-    *,
-    resume: bool,
-    force: bool,
-    console: Console,
-    assignments: Mapping[str, Any],
-    said: str,
-) -> tuple[RunDirectory, Program]:
-    """Begin or take up a run, as :func:`train` says; nothing is compiled yet.
-
-    All that a person may have got wrong is found here. `said` is as of
-    :func:`~unitarygraph.training.options.resolve`.
-    """
-    if resume and force:
-        raise ValueError("--resume and --force exclude each other")
-    named = {"model": model, "hidden": hidden, "backend": backend, "dtype": dtype}
-    names: dict[str, Any] = {"task": task} | {
-        key: value for key, value in named.items() if value is not None
-    }
-    options = with_named(assignments, said, steps=steps, seed=seed)
-    name = f"{task}-{model or 'exprnn'}".replace(":", ".")
-    files = RunDirectory(Path("runs") / name if out is None else Path(out))
-    if not resume:
-        program = prepare(resolve(**names, assignments=options, said=said))
-        files.begin(program.settings, force)
-        return files, program
-    settings = files.resumed(names, options, said)
-    for line in changed_versions(files):
-        console.print(f"note: {line}; the last digits may differ", soft_wrap=True)
-    program = prepare(settings)
-    checkpoint = files.load_checkpoint()
-    if checkpoint is not None:
-        restore_model(program.model, checkpoint.values)
-    files.write_settings(settings)
-    return files, program
-
-
-def with_named(assignments: Mapping[str, Any], said: str, **named: Any) -> dict[str, Any]:
-    """Return assignments and named options, those that are not None; ValueError if one is both."""
-    given = {key: value for key, value in named.items() if value is not None}
-    for key in given:
-        if key in assignments:
-            raise ValueError(f"{said}{key} is given twice")
-    return given | dict(assignments)
-
-
-def prepare(settings: Settings) -> Program:
-    """Build task, model and data of a run; nothing is compiled and nothing written yet."""
-    with pytensor.config.change_flags(floatX=settings.dtype):
-        return Program(settings)
 
 
 def execute(files: RunDirectory, program: Program, console: Console, label: str = "") -> list[Row]:
@@ -312,13 +257,3 @@ def draw(files: RunDirectory, settings: Settings, baseline: float | None) -> Non
 
     title = f"{settings.task}, {settings.model}, {settings.hidden} hidden units"
     draw_curves(files.curves, read_rows(files.metrics), title, baseline)
-
-
-def changed_versions(files: RunDirectory) -> list[str]:
-    """Return a line for each package whose version is not the one the run began with."""
-    noted, now = files.noted_versions(), versions()
-    return [
-        f"{name}: the run began with {noted.get(name, 'none')}, this is {now.get(name, 'none')}"
-        for name in sorted({*noted, *now})
-        if noted.get(name) != now.get(name)
-    ]
