@@ -38,6 +38,7 @@ with naming_the_extra("the command line"):
     from unitarygraph.training.program import task_of
     from unitarygraph.training.settings import DTYPES
     from unitarygraph.training.store import RunDirectory, read_rows
+    from unitarygraph.training.tensorboard import summary_writer
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -93,12 +94,17 @@ def train(
             metavar="FILE", help="a run's config.toml; what is given beside it goes over it"
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="write events to DIR/tensorboard, too")
+    ] = False,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
     """Train a model on a task and leave settings, metrics, a checkpoint and a picture in DIR."""
     console = console_for(True)
     with errors_in_words():
+        if tensorboard:
+            summary_writer()  # to be told before anything is written
         run, program = begin(
             task, model, hidden, steps, seed, out, backend, dtype, config=config, resume=resume,
             force=force, console=console, assignments=read_assignments(assignments or []), said="--set ",
@@ -106,7 +112,7 @@ def train(
     name = program.settings.task
     again = f"continue with: unitarygraph train {name} --out {run.path} --resume"
     try:
-        rows = training_run.execute(run, program, console)
+        rows = training_run.execute(run, program, console, tensorboard=tensorboard)
     except Interrupted as stop:
         console.print(f"{stop}; {again}", soft_wrap=True, highlight=False)
         raise typer.Exit(128 + stop.signal) from None

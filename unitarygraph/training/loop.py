@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from unitarygraph.training.best import best_of, stopped_early
@@ -43,14 +43,19 @@ class NotFinite(Exception):
         self.step = step
 
 
-def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[Row]:
+def take_steps(
+    program: Program,
+    run: RunDirectory,
+    progress: Progress,
+    write: Callable[[Row], None] | None = None,
+) -> list[Row]:
     """Train from the run's checkpoint, or from the start, to the last step; return all rows.
 
     The last step is number `steps` of the settings, that at which `minutes` are over, or that of
     the evaluation that exhausts `patience`.
 
-    Step k takes the k-th batch. Its row, if it has one, is written before the checkpoint of
-    that step, and both hold only finite numbers. An evaluation that is the best so far writes the
+    Every new row is given to `write`. Step k takes the k-th batch. Its row, if it has one, is
+    written before the checkpoint of that step, and both hold only finite numbers. An evaluation that is the best so far writes the
     checkpoint and, after it, that of the best: the second is never ahead of the first. A run
     that is killed and called again so does what an undisturbed one would have done, bit for bit.
 
@@ -116,6 +121,8 @@ def take_steps(program: Program, run: RunDirectory, progress: Progress) -> list[
                     check(row, step)
                     row["seconds"] = round(time.perf_counter() - began, 6)
                     metrics.append(row)
+                    if write is not None:
+                        write(row)
                     progress.row(row)
                     if evaluate:
                         evaluations.append(row)

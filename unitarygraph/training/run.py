@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -17,13 +18,14 @@ from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Task
 from unitarygraph.training.begin import begin
 from unitarygraph.training.best import best_of, stopped_early
-from unitarygraph.training.columns import Columns
+from unitarygraph.training.columns import Columns, csv_text
 from unitarygraph.training.display import Progress, console_for, summary
 from unitarygraph.training.loop import take_steps
 from unitarygraph.training.process import resources
 from unitarygraph.training.program import Program, Scalars, model_of, restore_model, task_of
 from unitarygraph.training.settings import Settings
-from unitarygraph.training.store import Checkpoint, Row, RunDirectory, read_rows
+from unitarygraph.training.store import Checkpoint, Row, RunDirectory, read_rows, write_atomically
+from unitarygraph.training.tensorboard import events, summary_writer
 
 # It is loaded when there is something to draw, after the training: too late to find it missing.
 if find_spec("matplotlib") is None:
@@ -49,13 +51,13 @@ class Run:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files by name: ``config``, ``metrics``, ``checkpoint``, ``best`` and ``curves``.
+        """The files by name: ``config``, ``metrics``, ``csv``, ``checkpoint``, ``best`` and ``curves``.
 
         ``best`` is not there where the run has evaluated nothing, or keeps no best.
         """
         return {
             name: getattr(self.files, name)
-            for name in ("config", "metrics", "checkpoint", "best", "curves")
+            for name in ("config", "metrics", "csv", "checkpoint", "best", "curves")
         }
 
     @cached_property
@@ -127,6 +129,7 @@ def train(
     config: str | PathLike | None = None,
     resume: bool = False,
     force: bool = False,
+    tensorboard: bool = False,
     progress: bool | Console = True,
     assignments: Mapping[str, Any] | None = None,
     **options: Any,
@@ -152,6 +155,8 @@ def train(
     resume, force
         Continue the run in `out`, or overwrite it. What is given beside `resume` must be what the
         run began with, but for what :func:`~unitarygraph.training.settings.may_resume` lets change.
+    tensorboard
+        Write the rows as events to ``OUT/tensorboard``, too, by tensorboardX or torch.
     progress
         False shows nothing; a ``rich.console.Console`` is written to.
     assignments, **options
@@ -169,16 +174,20 @@ def train(
         After Ctrl-C, when a checkpoint is written and the curves are drawn.
     NotFinite
         When a loss or a shared variable is NaN or infinite; the last good checkpoint stays.
+    ImportError
+        For `tensorboard` where no package that writes events is installed.
     NotImplementedError
         Where the backend cannot run the model.
     """
     console = console_for(progress)
+    if tensorboard:
+        summary_writer()  # to be told before anything is written
     files, program = begin(
         task, model, hidden, steps, seed, out, backend, dtype, config=config, resume=resume,
         force=force, console=console, assignments={**(assignments or {}), **options}, said="",
     )  # fmt: skip
     try:
-        rows = execute(files, program, console)
+        rows = execute(files, program, console, tensorboard=tensorboard)
     except KeyboardInterrupt as stop:
         stop.add_note(
             f"continue with train({program.settings.task!r}, out={str(files.path)!r}, resume=True)"
@@ -198,11 +207,17 @@ def load(run: str | PathLike) -> Run:
     return Run(files, files.settings(), read_rows(files.metrics))
 
 
-def execute(files: RunDirectory, program: Program, console: Console, label: str = "") -> list[Row]:
+def execute(
+    files: RunDirectory,
+    program: Program,
+    console: Console,
+    label: str = "",
+    tensorboard: bool = False,
+) -> list[Row]:
     """Compile and train a prepared run to its last step; return the rows of metrics.jsonl.
 
-    What is shown of it begins with `label`. The curves are drawn at the end, also when training
-    stops early. Raises what :func:`unitarygraph.training.loop.take_steps` raises.
+    What is shown of it begins with `label`; `tensorboard` writes events, too. The
+    curves are drawn at the end, also when training stops early. Raises what :func:`unitarygraph.training.loop.take_steps` raises.
     """
     settings, baseline = program.settings, program.task.baseline
     training = settings.training
@@ -217,8 +232,9 @@ def execute(files: RunDirectory, program: Program, console: Console, label: str 
         checkpoint = files.load_checkpoint()
         try:
             done, spent = (checkpoint.step, checkpoint.seconds) if checkpoint else (0, 0.0)
-            with progress.training(done, spent):
-                rows = take_steps(program, files, progress)
+            log = events(files.path / "tensorboard", done) if tensorboard else nullcontext()
+            with progress.training(done, spent), log as write:
+                rows = take_steps(program, files, progress, write)
             why = stopped_early(rows, training)
             if why:
                 before = f"{label}  " if label else ""
@@ -252,8 +268,10 @@ def evaluate(files: RunDirectory, program: Program, console: Console) -> tuple[i
 
 
 def draw(files: RunDirectory, settings: Settings, baseline: float | None) -> None:
-    """Draw ``curves.png`` from ``metrics.jsonl``."""
+    """Draw ``curves.png`` from ``metrics.jsonl``, and write ``metrics.csv``."""
+    rows = read_rows(files.metrics)
+    write_atomically(files.csv, csv_text(rows).encode())
     from unitarygraph.training.curves import draw_curves
 
     title = f"{settings.task}, {settings.model}, {settings.hidden} hidden units"
-    draw_curves(files.curves, read_rows(files.metrics), title, baseline)
+    draw_curves(files.curves, rows, title, baseline)

@@ -45,6 +45,11 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def csv(self) -> Path:
+        """The logged rows as a table for other programs."""
+        return self.path / "metrics.csv"
+
+    @property
     def checkpoint(self) -> Path:
         """The last checkpoint."""
         return self.path / "checkpoint" / "state.safetensors"
@@ -161,8 +166,9 @@ class RunDirectory:
             ) from error
 
     def _remove(self) -> None:
-        for file in (self.config, self.metrics, self.curves):
+        for file in (self.config, self.metrics, self.csv, self.curves):
             file.unlink(missing_ok=True)
+        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
 
 
