@@ -55,9 +55,10 @@ def take_steps(
     the evaluation that exhausts `patience`.
 
     Every new row is given to `write`. Step k takes the k-th batch. Its row, if it has one, is
-    written before the checkpoint of that step, and both hold only finite numbers. An evaluation that is the best so far writes the
-    checkpoint and, after it, that of the best: the second is never ahead of the first. A run
-    that is killed and called again so does what an undisturbed one would have done, bit for bit.
+    written before the checkpoint of that step, and both hold only finite numbers. An evaluation
+    that is the best so far writes the checkpoint and, after it, that of the best: the second is
+    never ahead of the first. A run that is killed and called again so does what an undisturbed one
+    would have done, bit for bit.
 
     Raises
     ------

@@ -217,7 +217,8 @@ def execute(
     """Compile and train a prepared run to its last step; return the rows of metrics.jsonl.
 
     What is shown of it begins with `label`; `tensorboard` writes events, too. The
-    curves are drawn at the end, also when training stops early. Raises what :func:`unitarygraph.training.loop.take_steps` raises.
+    curves are drawn at the end, also when training stops early. Raises what
+    :func:`unitarygraph.training.loop.take_steps` raises.
     """
     settings, baseline = program.settings, program.task.baseline
     training = settings.training
