@@ -1,4 +1,4 @@
-"""The command line: ``unitarygraph train | compare | evaluate | report | list``.
+"""The command line: ``unitarygraph train | compare | evaluate | report | export | list``.
 
 It parses, calls and prints: what the commands do is `unitarygraph.training` and
 `unitarygraph.comparing`. Exit codes: 0 done, 1 an error, 2 a wrong command line, 3 a loss or
@@ -34,6 +34,7 @@ with naming_the_extra("the command line"):
         report_table,
         summary_table,
     )
+    from unitarygraph.training.export import write_weights
     from unitarygraph.training.loop import Interrupted, NotFinite
     from unitarygraph.training.program import task_of
     from unitarygraph.training.settings import DTYPES
@@ -226,6 +227,25 @@ def report(
             training_run.draw(run, settings, baseline)
             runs.append((run, settings, read_rows(run.metrics), baseline))
         console_for(True).print(report_table(runs))
+
+
+@app.command()
+def export(
+    directory: Directory,
+    out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="the file to be written")],
+    checkpoint: Annotated[str, typer.Option(help="last, best")] = "last",
+    force: Annotated[bool, typer.Option("--force", help="overwrite OUT.npz")] = False,
+) -> None:
+    """Write a run's weights as NumPy arrays by name, W multiplied out as `recurrent`."""
+    with errors_in_words():
+        if checkpoint not in ("last", "best"):
+            raise ValueError(f"--checkpoint: expected last or best, got {checkpoint!r}")
+        weights = training_run.load(directory).weights("best" if checkpoint == "best" else "last")
+        write_weights(out, weights, force)
+        table = Table("name", "dtype", "shape", box=None, pad_edge=False)
+        for name, value in weights.items():
+            table.add_row(name, str(value.dtype), " x ".join(map(str, value.shape)))
+        console_for(True).print(table)
 
 
 @app.command("list")

@@ -9,8 +9,9 @@ from functools import cached_property
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytensor
 from rich.console import Console
 
@@ -20,6 +21,7 @@ from unitarygraph.training.begin import begin
 from unitarygraph.training.best import best_of, stopped_early
 from unitarygraph.training.columns import Columns, csv_text
 from unitarygraph.training.display import Progress, console_for, summary
+from unitarygraph.training.export import weights_of
 from unitarygraph.training.loop import take_steps
 from unitarygraph.training.process import resources
 from unitarygraph.training.program import Program, Scalars, model_of, restore_model, task_of
@@ -101,6 +103,16 @@ class Run:
         Raises FileNotFoundError where there is no such checkpoint, ValueError for a damaged one.
         """
         return self._model_with(self.files.best_checkpoint())
+
+    def weights(self, which: Literal["last", "best"] = "last") -> dict[str, np.ndarray]:
+        """The weights of a checkpoint by name, as :func:`~unitarygraph.training.export.weights_of`.
+
+        Complex variables are complex arrays, and ``recurrent`` is W multiplied out, (n, n). Raises
+        ValueError for another word, and as `model` and `best_model` do.
+        """
+        if which not in ("last", "best"):
+            raise ValueError(f"weights: expected last or best, got {which!r}")
+        return weights_of(self.model if which == "last" else self.best_model)
 
     def _model_with(self, checkpoint: Checkpoint) -> Model:
         model = model_of(self.settings, self.task)
