@@ -159,6 +159,12 @@ def compare(
             "--set", metavar="KEY=VALUE", help="an option of all models; MODEL.KEY=VALUE of one"
         ),
     ] = None,
+    grids: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid", metavar="KEY=V1,V2", help="run every model with each value; several multiply"
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(help="runs side by side, which slows each")] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="continue; finished runs are kept")
@@ -171,7 +177,7 @@ def compare(
         plan = comparison.begin(
             task, names, seeds, steps, minutes, hidden, out, jobs, backend=backend, dtype=dtype,
             resume=resume, force=force, assignments=read_assignments(assignments or []),
-            said="--set ",
+            grid=read_assignments(grids or [], "--grid"), said="--set ",
         )  # fmt: skip
     stopped = None
     try:
@@ -182,7 +188,7 @@ def compare(
     console.print(printed(found.rows))
     for row in found.rows:
         if row["reason"]:
-            console.print(f"{row['model']}: {row['reason']}", soft_wrap=True, highlight=False)
+            console.print(f"{row['name']}: {row['reason']}", soft_wrap=True, highlight=False)
     console.print(f"table and picture: {found.path}", soft_wrap=True, highlight=False)
     if stopped is not None:
         console.print("stopped; continue with the same command and --resume")
@@ -269,13 +275,13 @@ def list_names(
         console_for(True).print(table)
 
 
-def read_assignments(texts: list[str]) -> dict[str, str]:
+def read_assignments(texts: list[str], option: str = "--set") -> dict[str, str]:
     """Return ``key=value`` texts as a dict; ValueError for one without "=" and for a repetition."""
     read: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise ValueError(f"--set: expected KEY=VALUE, got {text!r}")
+            raise ValueError(f"{option}: expected KEY=VALUE, got {text!r}")
         if key in read:
             raise ValueError(f"{key} is given twice")
         read[key] = value

@@ -98,7 +98,7 @@ def run_all(plan: Plan, console: Console) -> Outcomes:
     outcomes: Outcomes = {}
     make = _side_by_side if plan.jobs > 1 else _in_turn
     for number, run, outcome, kept in make(plan, runs, console):
-        outcomes[run.model, run.seed] = outcome
+        outcomes[run.name, run.seed] = outcome
         made += not kept
         left = len(runs) - len(outcomes)
         text = Text(f"{_label(number, runs, run)}  {_ending(run, outcome, kept)}")
@@ -207,7 +207,7 @@ def _display(console: Console) -> Iterator[Live | None]:
 
 
 def _label(number: int, runs: list[PlannedRun], run: PlannedRun) -> str:
-    return f"{number}/{len(runs)} {run.model} seed {run.seed}"
+    return f"{number}/{len(runs)} {run.name} seed {run.seed}"
 
 
 def _state(number: int, runs: list[PlannedRun], run: PlannedRun) -> Text:
