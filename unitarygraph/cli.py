@@ -1,4 +1,4 @@
-"""The command line: ``unitarygraph train | compare | reproduce | evaluate | report | list``.
+"""The command line: ``unitarygraph train | compare | reproduce | evaluate | report | export | list``.
 
 It parses, calls and prints: what the commands do is `unitarygraph.training` and
 `unitarygraph.comparing`. Exit codes: 0 done, 1 an error, 2 a wrong command line, 3 a loss or
@@ -25,18 +25,23 @@ with naming_the_extra("the command line"):
     from unitarygraph.comparing.report import described, printed
     from unitarygraph.training import run as training_run
     from unitarygraph.training.backends import BACKENDS, DEFAULT_BACKEND
+    from unitarygraph.training.begin import begin, prepare
+    from unitarygraph.training.best import best_of
     from unitarygraph.training.display import (
+        best_in_words,
         console_for,
         numbers_table,
         report_table,
         summary_table,
     )
+    from unitarygraph.training.export import write_weights
     from unitarygraph.training.loop import Interrupted, NotFinite
     from unitarygraph.training.presets import preset
     from unitarygraph.training.program import Program, task_of
     from unitarygraph.training.reproduction import presets_table, reproduction_table
     from unitarygraph.training.settings import DTYPES
     from unitarygraph.training.store import Row, RunDirectory, read_rows
+    from unitarygraph.training.tensorboard import summary_writer
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,7 +58,12 @@ Force = Annotated[bool, typer.Option("--force", help="overwrite the run in DIR")
 
 @app.command()
 def train(
-    task: Task,
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK", help=", ".join(tasks.names()), show_default="that of --config"
+        ),
+    ] = None,
     # None is what is not given: a resumed run keeps its own
     model: Annotated[
         str | None, typer.Option(help=", ".join(models.names()), show_default="exprnn")
@@ -81,25 +91,38 @@ def train(
             "--set", metavar="KEY=VALUE", help="any option of task, model, rules or training"
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="a run's config.toml; what is given beside it goes over it"
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="write events to DIR/tensorboard, too")
+    ] = False,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
     """Train a model on a task and leave settings, metrics, a checkpoint and a picture in DIR."""
     console = console_for(True)
     with errors_in_words():
-        run, program = training_run.begin(
-            task, model, hidden, steps, seed, out, backend, dtype, resume=resume, force=force,
-            console=console, assignments=read_assignments(assignments or []), said="--set ",
+        if tensorboard:
+            summary_writer()  # to be told before anything is written
+        run, program = begin(
+            task, model, hidden, steps, seed, out, backend, dtype, config=config, resume=resume,
+            force=force, console=console, assignments=read_assignments(assignments or []), said="--set ",
         )  # fmt: skip
-    again = f"continue with: unitarygraph train {task} --out {run.path} --resume"
-    rows = to_the_end(run, program, console, again)
-    console.print(summary_table(run, rows, program.task.baseline))
+    name = program.settings.task
+    again = f"continue with: unitarygraph train {name} --out {run.path} --resume"
+    to_the_end(run, program, console, again, tensorboard)
 
 
-def to_the_end(run: RunDirectory, program: Program, console: Console, again: str) -> list[Row]:
-    """Train to the last step and return the rows; where it stops, say how to go on and exit."""
+def to_the_end(
+    run: RunDirectory, program: Program, console: Console, again: str, tensorboard: bool = False
+) -> list[Row]:
+    """Train to the last step and print the numbers; where it stops, say how to go on and exit."""
     try:
-        return training_run.execute(run, program, console)
+        rows = training_run.execute(run, program, console, tensorboard=tensorboard)
     except Interrupted as stop:
         console.print(f"{stop}; {again}", soft_wrap=True, highlight=False)
         raise typer.Exit(128 + stop.signal) from None
@@ -111,6 +134,14 @@ def to_the_end(run: RunDirectory, program: Program, console: Console, again: str
     except NotFinite as stop:
         Console(stderr=True).print(f"error: {stop}", soft_wrap=True, highlight=False)
         raise typer.Exit(3) from None
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    console.print(summary_table(run, rows, program.task.baseline))
+    best = best_of(rows, program.settings.training)
+    if best is not None:
+        console.print(best_in_words(run, best.row), soft_wrap=True, highlight=False)
+    return rows
 
 
 @app.command()
@@ -138,14 +169,13 @@ def reproduce(
     with errors_in_words():
         chosen = preset(name)
         directory = out or Path("runs") / name.replace("/", "-")
-        run, program = training_run.begin(
+        run, program = begin(
             chosen.task, chosen.model, chosen.hidden, steps or chosen.steps, seed, directory,
             resume=resume, force=force, console=console, assignments=chosen.assignments(data),
             said="",
         )  # fmt: skip
     again = f"continue with: unitarygraph reproduce {name} --out {run.path} --resume"
     rows = to_the_end(run, program, console, again)
-    console.print(summary_table(run, rows, program.task.baseline))
     console.print(reproduction_table(chosen, rows, program.task.note))
 
 
@@ -174,6 +204,12 @@ def compare(
             "--set", metavar="KEY=VALUE", help="an option of all models; MODEL.KEY=VALUE of one"
         ),
     ] = None,
+    grids: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid", metavar="KEY=V1,V2", help="run every model with each value; several multiply"
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(help="runs side by side, which slows each")] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="continue; finished runs are kept")
@@ -186,7 +222,7 @@ def compare(
         plan = comparison.begin(
             task, names, seeds, steps, minutes, hidden, out, jobs, backend=backend, dtype=dtype,
             resume=resume, force=force, assignments=read_assignments(assignments or []),
-            said="--set ",
+            grid=read_assignments(grids or [], "--grid"), said="--set ",
         )  # fmt: skip
     stopped = None
     try:
@@ -197,7 +233,7 @@ def compare(
     console.print(printed(found.rows))
     for row in found.rows:
         if row["reason"]:
-            console.print(f"{row['model']}: {row['reason']}", soft_wrap=True, highlight=False)
+            console.print(f"{row['name']}: {row['reason']}", soft_wrap=True, highlight=False)
     console.print(f"table and picture: {found.path}", soft_wrap=True, highlight=False)
     if stopped is not None:
         console.print("stopped; continue with the same command and --resume")
@@ -220,7 +256,7 @@ def evaluate(
     console = console_for(True)
     with errors_in_words():
         run = RunDirectory(directory)
-        program = training_run.prepare(run.settings(backend=backend))
+        program = prepare(run.settings(backend=backend))
         try:
             step, scalars = training_run.evaluate(run, program, console)
         except NotImplementedError as error:
@@ -244,6 +280,25 @@ def report(
         console_for(True).print(report_table(runs))
 
 
+@app.command()
+def export(
+    directory: Directory,
+    out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="the file to be written")],
+    checkpoint: Annotated[str, typer.Option(help="last, best")] = "last",
+    force: Annotated[bool, typer.Option("--force", help="overwrite OUT.npz")] = False,
+) -> None:
+    """Write a run's weights as NumPy arrays by name, W multiplied out as `recurrent`."""
+    with errors_in_words():
+        if checkpoint not in ("last", "best"):
+            raise ValueError(f"--checkpoint: expected last or best, got {checkpoint!r}")
+        weights = training_run.load(directory).weights("best" if checkpoint == "best" else "last")
+        write_weights(out, weights, force)
+        table = Table("name", "dtype", "shape", box=None, pad_edge=False)
+        for name, value in weights.items():
+            table.add_row(name, str(value.dtype), " x ".join(map(str, value.shape)))
+        console_for(True).print(table)
+
+
 @app.command("list")
 def list_names(
     what: Annotated[str, typer.Argument(metavar="models|tasks", help="what to list")],
@@ -265,13 +320,13 @@ def list_names(
         console_for(True).print(table)
 
 
-def read_assignments(texts: list[str]) -> dict[str, str]:
+def read_assignments(texts: list[str], option: str = "--set") -> dict[str, str]:
     """Return ``key=value`` texts as a dict; ValueError for one without "=" and for a repetition."""
     read: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise ValueError(f"--set: expected KEY=VALUE, got {text!r}")
+            raise ValueError(f"{option}: expected KEY=VALUE, got {text!r}")
         if key in read:
             raise ValueError(f"{key} is given twice")
         read[key] = value

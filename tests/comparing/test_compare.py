@@ -17,8 +17,8 @@ from unitarygraph.comparing import runs as comparing_runs
 from unitarygraph.comparing.curves import POINTS, together
 from unitarygraph.comparing.plan import parameters_of
 from unitarygraph.comparing.report import final_loss, milliseconds
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.program import Program
-from unitarygraph.training.run import prepare
 from unitarygraph.training.store import Checkpoint, RunDirectory, read_rows
 
 # pip's PyTensor has no BLAS for its C code, which scan uses in FAST_COMPILE mode, and says so

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 import unitarygraph as ug
 from unitarygraph.cli import app
 from unitarygraph.training.backends import BACKENDS
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.loop import NotFinite
 from unitarygraph.training.options import resolve
 from unitarygraph.training.program import Program
-from unitarygraph.training.run import evaluate, execute, prepare
+from unitarygraph.training.run import evaluate, execute
 from unitarygraph.training.store import RunDirectory, read_rows
 
 pytestmark = [

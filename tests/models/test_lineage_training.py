@@ -4,8 +4,9 @@ import pytest
 from rich.console import Console
 
 from unitarygraph import models
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.options import resolve
-from unitarygraph.training.run import execute, prepare
+from unitarygraph.training.run import execute
 from unitarygraph.training.store import RunDirectory
 
 NAMES = sorted(set(models.MODELS) - {"wrn"})

@@ -12,8 +12,9 @@ from pytensor.graph.traversal import ancestors
 from rich.console import Console
 
 from unitarygraph import models
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.options import resolve
-from unitarygraph.training.run import evaluate, execute, prepare
+from unitarygraph.training.run import evaluate, execute
 from unitarygraph.training.store import RunDirectory
 
 T, B, INPUT, HIDDEN, OUTPUT = 9, 3, 2, 4, 3

@@ -13,11 +13,12 @@ from unitarygraph import models
 from unitarygraph.manifolds import Oblique
 from unitarygraph.models.wrn import images
 from unitarygraph.tasks import digits
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.display import Progress
 from unitarygraph.training.loop import take_steps
 from unitarygraph.training.options import resolve
 from unitarygraph.training.program import Program
-from unitarygraph.training.run import evaluate, execute, prepare
+from unitarygraph.training.run import evaluate, execute
 from unitarygraph.training.store import RunDirectory
 from unitarygraph.updates import by_group
 

@@ -198,7 +198,7 @@ STEPS = 200
 
 def start(out, *arguments):
     command = [sys.executable, "-W", "ignore", "-m", "unitarygraph.cli", "train", "copying", *TINY]
-    every = ["--set", "checkpoint_every=3", "--set", "log_every=1"]
+    every = ["--set", "checkpoint_every=3", "--set", "log_every=1", "--set", "eval_every=40"]
     more = ["--steps", str(STEPS), *SETS, *every, "--out", str(out), *arguments]
     return subprocess.Popen(
         [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -219,12 +219,14 @@ def rows_reach(run, step):
 
 
 def assert_same_state(first, second):
-    a, b = (Checkpoint.load(RunDirectory(path).checkpoint) for path in (first, second))
-    assert a.step == b.step
-    assert a.stream == b.stream
-    assert set(a.values) == set(b.values)
-    for name in a.values:
-        assert np.array_equal(a.values[name], b.values[name]), name
+    runs = RunDirectory(first), RunDirectory(second)
+    for which in ("checkpoint", "best"):
+        a, b = (Checkpoint.load(getattr(run, which)) for run in runs)
+        assert a.step == b.step
+        assert a.stream == b.stream
+        assert set(a.values) == set(b.values)
+        for name in a.values:
+            assert np.array_equal(a.values[name], b.values[name]), name
 
 
 def test_killed_twice_and_interrupted_it_ends_like_the_undisturbed_run(tmp_path):

@@ -9,7 +9,7 @@ from test_labeled import mnist_files
 from typer.testing import CliRunner
 
 from unitarygraph.cli import app
-from unitarygraph.training import run as training_run
+from unitarygraph.training.begin import begin
 from unitarygraph.training.display import console_for
 from unitarygraph.training.presets import preset, presets
 from unitarygraph.training.reproduction import figure
@@ -100,7 +100,7 @@ def test_published_and_measured_stand_side_by_side(tmp_path, data):
 def test_every_preset_starts(name, tmp_path, data):
     chosen = preset(name)
     options = chosen.assignments(data if chosen.needs_data else None) | {"batch": 4}
-    files, program = training_run.begin(
+    files, program = begin(
         chosen.task, chosen.model, chosen.hidden, 2, None, tmp_path / "run", resume=False,
         force=False, console=console_for(False), assignments=options, said="",
     )  # fmt: skip

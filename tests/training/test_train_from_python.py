@@ -84,7 +84,7 @@ def test_metrics_are_columns(run):
     assert run.summary["eval_loss"] == last["eval_loss"]
     assert run.summary["loss / baseline"] == last["loss"] / run.task.baseline
     assert all(path.exists() for path in run.paths.values())
-    assert set(run.paths) == {"config", "metrics", "checkpoint", "curves"}
+    assert set(run.paths) == {"config", "metrics", "csv", "checkpoint", "best", "curves"}
 
 
 def test_columns_of_any_rows():

@@ -18,6 +18,7 @@ from unitarygraph import models, tasks
 from unitarygraph.parameter import GROUPS
 from unitarygraph.training import store
 from unitarygraph.training.backends import mode_of
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.curves import draw_curves
 from unitarygraph.training.display import Progress, clock
 from unitarygraph.training.loop import Interrupted, NotFinite, take_steps
@@ -25,7 +26,7 @@ from unitarygraph.training.options import Draft, from_document, resolve
 from unitarygraph.training.process import StopRequest
 from unitarygraph.training.program import Program
 from unitarygraph.training.rules import RULES, Rule, companion_of, rule_options
-from unitarygraph.training.run import execute, prepare
+from unitarygraph.training.run import execute
 from unitarygraph.training.settings import TrainingOptions, may_resume
 from unitarygraph.training.store import Checkpoint, MetricsLog, RunDirectory, read_rows
 from unitarygraph.training.values import parse

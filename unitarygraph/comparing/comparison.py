@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -15,17 +15,18 @@ from unitarygraph.comparing.plan import Plan, arrange
 from unitarygraph.comparing.report import TableRow, table_of, write_tables
 from unitarygraph.comparing.runs import Outcomes, make_directories, run_all
 from unitarygraph.training.backends import DEFAULT_BACKEND
+from unitarygraph.training.begin import with_named
 from unitarygraph.training.columns import Columns
 from unitarygraph.training.display import console_for
 from unitarygraph.training.loop import Interrupted
-from unitarygraph.training.run import Run, load, with_named
+from unitarygraph.training.run import Run, load
 
 
 class Runs(Mapping[tuple[str, int], Run]):
     """The runs of a comparison by model and seed, each read from its directory when asked for."""
 
     def __init__(self, plan: Plan) -> None:
-        self._paths = {(run.model, run.seed): run.directory.path for run in plan.runs()}
+        self._paths = {(run.name, run.seed): run.directory.path for run in plan.runs()}
 
     def __getitem__(self, which: tuple[str, int]) -> Run:
         if which not in self._paths:
@@ -72,7 +73,10 @@ class Comparison:
 
     @property
     def runs(self) -> Runs:
-        """The runs by model and seed: ``comparison.runs["exprnn", 0].model``."""
+        """The runs by model and seed: ``comparison.runs["exprnn", 0].model``.
+
+        Of a grid they are called as in the column ``name``: ``runs["lstm learning_rate=0.1", 0]``.
+        """
         return Runs(self.plan)
 
     @property
@@ -98,6 +102,7 @@ def compare(
     dtype: str = "float32",
     resume: bool = False,
     force: bool = False,
+    grid: Mapping[str, Iterable[Any]] | None = None,
     progress: bool | Console = True,
     assignments: Mapping[str, Any] | None = None,
     **options: Any,
@@ -123,6 +128,9 @@ def compare(
         lines by ``if __name__ == "__main__":``, as for any use of ``multiprocessing``.
     resume, force
         Keep finished runs and continue the others, or begin all anew.
+    grid
+        Values by option; every model is run at each point of their product:
+        ``{"learning_rate": [1e-3, 1e-4]}``.
     progress
         False shows nothing; a ``rich.console.Console`` is written to.
     assignments, **options
@@ -142,7 +150,8 @@ def compare(
     console = console_for(progress)
     plan = begin(
         task, models, seeds, steps, minutes, hidden, out, jobs, backend=backend, dtype=dtype,
-        resume=resume, force=force, assignments={**(assignments or {}), **options}, said="",
+        resume=resume, force=force, assignments={**(assignments or {}), **options},
+        grid=grid, said="",
     )  # fmt: skip
     return execute(plan, console)
 
@@ -163,6 +172,7 @@ def begin(
     force: bool,
     assignments: Mapping[str, Any],
     said: str,
+    grid: Mapping[str, Iterable[Any]] | None = None,
 ) -> Plan:
     """Try every model and make the directories of all runs, as :func:`compare` says.
 
@@ -180,6 +190,7 @@ def begin(
         backend=backend,
         dtype=dtype,
         assignments=with_named(assignments, said, steps=steps, minutes=minutes),
+        grid=grid,
         jobs=jobs,
         said=said,
     )

@@ -31,7 +31,7 @@ def draw_comparison(plan: Plan, table: list[dict[str, Any]]) -> None:
     """
     runs: dict[str, list[list[Row]]] = {}
     for run in plan.runs():
-        runs.setdefault(run.model, []).append(read_rows(run.directory.metrics))
+        runs.setdefault(run.name, []).append(read_rows(run.directory.metrics))
     accuracy = any("accuracy" in row for seeds in runs.values() for rows in seeds for row in rows)
     panels = ["loss", "accuracy"] if accuracy else ["loss"]
     figure = Figure(figsize=(10, 1.4 + 3.8 * len(panels)), layout="constrained")
@@ -48,7 +48,7 @@ def draw_comparison(plan: Plan, table: list[dict[str, Any]]) -> None:
     }
     for axis, name in zip(axes, panels, strict=True):
         for row in table:
-            _model(axis, runs[row["model"]], name, _label(row), looks[row["model"]])
+            _model(axis, runs[row["name"]], name, _label(row), looks[row["name"]])
         axis.set_ylabel(f"training {name}")
         axis.grid(alpha=0.25)
     if any(line.get_ydata().size and max(line.get_ydata()) > 0 for line in axes[0].lines):
@@ -70,7 +70,7 @@ def draw_comparison(plan: Plan, table: list[dict[str, Any]]) -> None:
 
 
 def _label(row: dict[str, Any]) -> str:
-    return f"{row['model']}  {'-' if row['loss'] is None else format(row['loss'], '#.3g')}"
+    return f"{row['name']}  {'-' if row['loss'] is None else format(row['loss'], '#.3g')}"
 
 
 def _model(axis: Axes, runs: list[list[Row]], name: str, label: str, look: dict[str, Any]) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytensor
 
 from unitarygraph import models, tasks
+from unitarygraph.comparing.grid import Point, name_of, points_of, said_as
 from unitarygraph.models.base import Model
 from unitarygraph.training.backends import DEFAULT_BACKEND
+from unitarygraph.training.begin import prepare
+from unitarygraph.training.best import stopped_early
 from unitarygraph.training.options import resolve, spelled_out
-from unitarygraph.training.run import prepare
 from unitarygraph.training.settings import ENDLESS, Settings, TrainingOptions, flat
 from unitarygraph.training.store import RunDirectory, read_rows
 from unitarygraph.training.values import parse
@@ -27,11 +29,20 @@ ROWS = 20
 
 @dataclass(frozen=True)
 class Entrant:
-    """A model in a comparison: the settings of its runs, one a seed, and its trained numbers."""
+    """A model in a comparison: the settings of its runs, one a seed, and its trained numbers.
+
+    `point` has the options by which a grid tells it from others of the same model.
+    """
 
     model: str
     settings: tuple[Settings, ...]
     parameters: int
+    point: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The model and its options of the grid: ``lstm learning_rate=0.1``."""
+        return name_of(self.model, dict(self.point))
 
 
 @dataclass(frozen=True)
@@ -46,14 +57,18 @@ class Plan:
     command: str
     jobs: int = 1
 
-    def run_directory(self, model: str, seed: int) -> RunDirectory:
-        """Return the run directory of a model and a seed: ``PATH/MODEL-seedK``."""
-        return RunDirectory(self.path / f"{model.replace(':', '.')}-seed{seed}")
+    def run_directory(self, name: str, seed: int) -> RunDirectory:
+        """Return the run directory of an entrant and a seed: ``PATH/MODEL-seedK``.
+
+        The options of a grid stand between them: ``PATH/lstm-learning_rate=0.1-seed0``.
+        """
+        plain = name.replace(":", ".").replace("/", ".").replace(" ", "-")
+        return RunDirectory(self.path / f"{plain}-seed{seed}")
 
     def runs(self) -> list[PlannedRun]:
         """Return all runs in the order in which they are made."""
         return [
-            PlannedRun(self.run_directory(entrant.model, seed), settings, entrant.model, seed)
+            PlannedRun(self.run_directory(entrant.name, seed), settings, entrant.name, seed)
             for entrant in self.entrants
             for seed, settings in enumerate(entrant.settings)
         ]
@@ -61,11 +76,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a comparison."""
+    """One run of a comparison; `name` is that of its entrant."""
 
     directory: RunDirectory
     settings: Settings
-    model: str
+    name: str
     seed: int
 
     def finished(self) -> bool:
@@ -78,7 +93,8 @@ class PlannedRun:
             return False
         training = self.settings.training
         limit = float("inf") if training.minutes is None else 60 * training.minutes
-        return state.step >= training.steps or state.seconds >= limit
+        spent = state.step >= training.steps or state.seconds >= limit
+        return spent or stopped_early(rows, training) is not None
 
 
 def arrange(
@@ -91,13 +107,15 @@ def arrange(
     backend: str = DEFAULT_BACKEND,
     dtype: str = "float32",
     assignments: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Iterable[Any]] | None = None,
     jobs: int = 1,
     said: str = "--set ",
 ) -> Plan:
     """Return the plan to compare the models `names` ("all": every model), each tried beforehand.
 
     `assignments` and `said` are those of :func:`~unitarygraph.training.options.resolve` and go to
-    every model; ``MODEL.key`` goes to that model alone, ``MODEL.hidden`` is its size. Where neither
+    every model; ``MODEL.key`` goes to that model alone, ``MODEL.hidden`` is its size. Every model
+    is run at each point of `grid`, which has values by option, ``hidden`` among them. Where neither
     ``steps`` nor ``minutes`` is given, the budget is the task's number of steps. A model that cannot
     do the task, has no such size, or cannot be loaded and was not asked for by name, is left out
     with its reason.
@@ -116,7 +134,9 @@ def arrange(
     if not chosen:
         raise ValueError("models: expected at least one name, or all")
     given = dict(flat(assignments or {}))
-    command = command_of(task, names, path, seeds, hidden, backend, dtype, given, jobs)
+    of_grid = said.replace("--set", "--grid") if said else "grid: "
+    points = points_of(grid or {}, given, of_grid)
+    command = command_of(task, names, path, seeds, hidden, backend, dtype, given, jobs, points)
     common, own = shares(given, chosen, said)
     _set_budget(common, task)
     entrants, left_out = [], {}
@@ -131,28 +151,41 @@ def arrange(
         if suits is not None and task not in suits and task in tasks.TASKS:
             left_out[model] = f"is for {', '.join(suits)}"
             continue
-        size = _size(model, own[model].pop("hidden", hidden), said)
+        common_size = _size(model, own[model].pop("hidden", hidden), said)
         spelled = {spelled_out(key) for key in own[model]}
         options = {k: v for k, v in common.items() if spelled_out(k) not in spelled} | own[model]
-        settings = tuple(
-            _settings(task, model, size, backend, dtype, options | {"seed": seed}, said)
-            for seed in range(seeds)
-        )
-        try:
-            parameters = examine(settings[0])
-        except ImportError:
-            raise
-        except Exception as error:
-            if own[model] or size != hidden:
-                raise ValueError(f"{model}: {in_words(error)}") from error
-            left_out[model] = in_words(error)
-            continue
-        entrants.append(Entrant(model, settings, parameters))
+        for point in points:
+            varied = dict(point)
+            size = _size(model, varied.pop("hidden", common_size), of_grid)
+            settings = tuple(
+                _settings(
+                    task, model, size, backend, dtype, options | varied | {"seed": seed}, said
+                )
+                for seed in range(seeds)
+            )
+            try:
+                parameters = examine(settings[0])
+            except ImportError:
+                raise
+            except Exception as error:
+                if own[model] or size != hidden:
+                    raise ValueError(f"{name_of(model, point)}: {in_words(error)}") from error
+                left_out[name_of(model, point)] = in_words(error)
+                continue
+            entrants.append(Entrant(model, settings, parameters, point))
+            if grid and settings[0].task_options != entrants[0].settings[0].task_options:
+                raise ValueError(
+                    f"{of_grid}{', '.join(grid)}: expected options of models, rules and training, "
+                    "got one of the task: losses of different tasks are not compared"
+                )
     if not entrants:
         reasons = "; ".join(f"{model}: {reason}" for model, reason in left_out.items())
         raise ValueError(f"compare {task}: no model is left ({reasons})")
     baseline = tasks.build(task, **entrants[0].settings[0].task_options).baseline
-    return Plan(path, task, tuple(entrants), left_out, baseline, command, jobs)
+    plan = Plan(path, task, tuple(entrants), left_out, baseline, command, jobs)
+    if len({run.directory.path for run in plan.runs()}) < len(plan.runs()):
+        raise ValueError(f"{of_grid}values must differ as names of folders, got {points}")
+    return plan
 
 
 def shares(
@@ -239,6 +272,7 @@ def command_of(
     dtype: str,
     assignments: Mapping[str, Any],
     jobs: int,
+    points: Sequence[Point] = (),
 ) -> str:
     """Return the command line that makes a comparison."""
     words = ["unitarygraph", "compare", task, "--models", ",".join(names), "--seeds", str(seeds)]
@@ -252,6 +286,9 @@ def command_of(
     words += ["--jobs", str(jobs)] if jobs > 1 else []
     for key, value in sets.items():
         words += ["--set", f"{key}={'none' if value is None else value}"]
+    for key in points[0] if points else ():
+        values = dict.fromkeys(said_as(point[key]) for point in points)
+        words += ["--grid", f"{key}={','.join(values)}"]
     return shlex.join([*words, "--out", str(path)])
 
 

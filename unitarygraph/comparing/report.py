@@ -12,9 +12,10 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from unitarygraph.comparing.grid import said_as
 from unitarygraph.comparing.plan import Entrant, Plan
 from unitarygraph.comparing.runs import Outcomes
-from unitarygraph.training.settings import ENDLESS
+from unitarygraph.training.settings import ENDLESS, spoken
 from unitarygraph.training.store import Row, read_rows, write_atomically
 
 #: training losses at the end that stand for a final loss where nothing was evaluated
@@ -32,9 +33,9 @@ def table_of(plan: Plan, outcomes: Outcomes) -> list[TableRow]:
 def _row(plan: Plan, entrant: Entrant, outcomes: Outcomes) -> TableRow:
     finished, reasons = [], []
     for run in plan.runs():
-        if run.model != entrant.model:
+        if run.name != entrant.name:
             continue
-        outcome = outcomes.get((run.model, run.seed))
+        outcome = outcomes.get((run.name, run.seed))
         if (outcome is None or outcome.kind == "finished") and run.finished():
             finished.append(read_rows(run.directory.metrics))
             continue
@@ -46,11 +47,14 @@ def _row(plan: Plan, entrant: Entrant, outcomes: Outcomes) -> TableRow:
     further = [name for name in _last_names(finished) if name.startswith("eval_accuracy_")]
     return {
         "model": entrant.model,
+        "name": entrant.name,
+        **{f"grid.{key}": said_as(value) for key, value in entrant.point.items()},
         "loss": loss,
         "loss_spread": max(losses) - min(losses) if len(losses) > 1 else None,
         "baseline": baseline,
         "loss_over_baseline": loss / baseline if baseline and loss is not None else None,
-        "accuracy": _mean(finished, lambda rows: rows[-1].get("eval_accuracy")),
+        "accuracy": _mean(finished, _last("eval_accuracy")),
+        "spread_of_accuracy": _spread(finished, _last("eval_accuracy")),
         **{name.removeprefix("eval_"): _mean(finished, _last(name)) for name in further},
         "unitarity": _mean(finished, lambda rows: rows[-1].get("unitarity")),
         "parameters": entrant.parameters,
@@ -94,6 +98,11 @@ def _mean(runs: list[list[Row]], of: Callable[[list[Row]], float | None]) -> flo
     return mean(values) if values else None
 
 
+def _spread(runs: list[list[Row]], of: Callable[[list[Row]], float | None]) -> float | None:
+    values = [value for value in map(of, runs) if value is not None]
+    return max(values) - min(values) if len(values) > 1 else None
+
+
 def write_tables(plan: Plan, table: list[TableRow]) -> None:
     """Write ``table.json`` and ``table.md``."""
     text = json.dumps(table, indent=1, allow_nan=False) + "\n"
@@ -108,7 +117,7 @@ def markdown(plan: Plan, table: list[TableRow]) -> str:
     lines.append("| " + " | ".join(heading(name) for name in names) + " |")
     lines.append("|---|" + "---:|" * (len(names) - 1))
     lines += ["| " + " | ".join(written(name, row) for name in names) + " |" for row in table]
-    notes = [f"- {row['model']}: {row['reason']}" for row in table if row["reason"]]
+    notes = [f"- {row['name']}: {row['reason']}" for row in table if row["reason"]]
     notes += [f"- {model}, left out: {why}" for model, why in plan.left_out.items()]
     return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
@@ -131,6 +140,7 @@ HEADINGS = {
     "loss_spread": "spread",
     "loss_over_baseline": "of baseline",
     "accuracy": "accuracy",
+    "spread_of_accuracy": "spread",
     "unitarity": "unitarity",
     "parameters": "parameters",
     "milliseconds": "ms a step",
@@ -140,7 +150,9 @@ HEADINGS = {
 
 
 def heading(name: str) -> str:
-    """Return a column's heading: ``accuracy_40`` is "accuracy 40"."""
+    """Return a column's heading: ``accuracy_40`` is "accuracy 40", an option of a grid its name."""
+    if name.startswith("grid."):
+        return spoken(name.removeprefix("grid."))
     return HEADINGS.get(name, name.replace("_", " "))
 
 
@@ -151,10 +163,14 @@ def columns(table: list[TableRow]) -> list[str]:
     """
     chosen: list[str] = []
     for name in HEADINGS:
+        if name == "loss":
+            chosen += dict.fromkeys(k for row in table for k in row if k.startswith("grid."))
         if name == "unitarity":
             chosen += dict.fromkeys(k for row in table for k in row if k.startswith("accuracy_"))
         values = {row[name] for row in table} - {None}
         always = name in ("model", "loss", "accuracy", "unitarity", "parameters", "milliseconds")
+        if f"grid.{name}" in chosen:
+            continue
         if always or (len(values) > (name in ("hidden", "steps"))):
             chosen.append(name)
     return chosen
@@ -163,9 +179,11 @@ def columns(table: list[TableRow]) -> list[str]:
 def written(name: str, row: TableRow) -> str:
     """Write a number of the table the way its kind is read."""
     value = row.get(name)
+    if isinstance(value, str):
+        return value
     if value is None:
         return "-"
-    if name.startswith("accuracy") or name == "loss_over_baseline":
+    if "accuracy" in name or name == "loss_over_baseline":
         return f"{100 * value:.3g} %"
     if name == "unitarity":
         return f"{value:.1e}"

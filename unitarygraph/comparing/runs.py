@@ -17,10 +17,11 @@ from rich.text import Text
 
 from unitarygraph import tasks
 from unitarygraph.comparing.plan import Plan, PlannedRun, in_words
+from unitarygraph.training.begin import prepare
 from unitarygraph.training.display import clock
 from unitarygraph.training.loop import Interrupted, NotFinite
 from unitarygraph.training.process import StopRequest
-from unitarygraph.training.run import draw, execute, prepare
+from unitarygraph.training.run import draw, execute
 from unitarygraph.training.settings import ENDLESS, may_resume
 from unitarygraph.training.store import read_rows
 
@@ -97,7 +98,7 @@ def run_all(plan: Plan, console: Console) -> Outcomes:
     outcomes: Outcomes = {}
     make = _side_by_side if plan.jobs > 1 else _in_turn
     for number, run, outcome, kept in make(plan, runs, console):
-        outcomes[run.model, run.seed] = outcome
+        outcomes[run.name, run.seed] = outcome
         made += not kept
         left = len(runs) - len(outcomes)
         text = Text(f"{_label(number, runs, run)}  {_ending(run, outcome, kept)}")
@@ -206,7 +207,7 @@ def _display(console: Console) -> Iterator[Live | None]:
 
 
 def _label(number: int, runs: list[PlannedRun], run: PlannedRun) -> str:
-    return f"{number}/{len(runs)} {run.model} seed {run.seed}"
+    return f"{number}/{len(runs)} {run.name} seed {run.seed}"
 
 
 def _state(number: int, runs: list[PlannedRun], run: PlannedRun) -> Text:

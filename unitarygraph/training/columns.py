@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,16 @@ class Columns(Mapping[str, np.ndarray]):
                 name="pandas",
             ) from error
         return pandas.DataFrame(self._columns)
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table as CSV (RFC 4180): a header, numbers in full, nothing where a row has none."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    text = StringIO(newline="")
+    table = csv.DictWriter(text, list(names))
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
 
 
 def _column(values: list[Any]) -> np.ndarray:

@@ -230,6 +230,14 @@ def report_table(runs: list[tuple[RunDirectory, Settings, list[Row], float | Non
     return table
 
 
+def best_in_words(run: RunDirectory, row: Row) -> str:
+    """Return the step and the numbers of the best evaluation, and its checkpoint if it is kept."""
+    shown = {name: value for name, value in row.items() if name.startswith("eval_")}
+    numbers = ", ".join(f"{heading(name)} {written(name, value)}" for name, value in shown.items())
+    kept = f" ({run.best})" if run.best.exists() else ""
+    return f"best evaluation: step {row['step']}, {numbers}{kept}"
+
+
 def heading(name: str) -> str:
     """Return what a number is called in tables: ``eval_accuracy_40`` is "evaluation accuracy 40".
 

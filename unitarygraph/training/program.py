@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -14,9 +15,12 @@ from pytensor.tensor.variable import TensorVariable
 
 from unitarygraph import models, tasks
 from unitarygraph.models.base import Model
+from unitarygraph.parameter import group_of
 from unitarygraph.tasks.base import Arrays, Task
 from unitarygraph.training.backends import limits_in_words, prepare_backend
-from unitarygraph.training.settings import Settings
+from unitarygraph.training.best import check_monitor
+from unitarygraph.training.schedule import is_constant
+from unitarygraph.training.settings import Settings, spoken
 from unitarygraph.updates import by_group
 from unitarygraph.weights import unitarity
 
@@ -45,6 +49,9 @@ class Program:
         self.names: list[str] = []
         self.shared: dict[str, SharedVariable] = {}
         self._remember([*self.model.params, *self.model.buffers])
+        self._factor: SharedVariable | None = None
+        if not is_constant(settings.training):
+            self._factor = pytensor.shared(np.asarray(1.0), name="schedule/factor")
         self._step: Function | None = None
         self._after_step: Function | None = None
         self._evaluations: dict[tuple[int, ...], Function] = {}
@@ -71,6 +78,18 @@ class Program:
                 sizes.add(batch[0].shape[:2])
                 with limits_in_words(self.settings.backend, self.settings.model):
                     self._evaluate_batch(batch)
+        labels = self._further_evaluations()
+        further = [f"{name}_{label}" for label in labels for name in self.names[1:]]
+        check_monitor(self.settings.training, [*self.names, *further])
+
+    def schedule(self, factor: float) -> Scalars:
+        """Set the factor of all learning rates and return the rates of the groups there are."""
+        assert self._factor is not None
+        self._factor.set_value(np.asarray(factor))
+        groups = dict.fromkeys(group_of(p) for p in self.model.params)
+        names = {group: spoken(f"rules.{group}.learning_rate") for group in groups}
+        rules = self.settings.rules
+        return {names[group]: factor * rules[group].learning_rate for group in groups}
 
     def step(self, *batch: np.ndarray) -> Scalars:
         """Make one training step; return the batch's loss (before it) and metrics."""
@@ -150,7 +169,7 @@ class Program:
         updates = by_group(
             loss if penalty is None else loss + penalty,
             self.model,
-            self.settings.rules,
+            self._rules(),
             clip=training.clip,
         )
         updates |= statistics
@@ -166,6 +185,13 @@ class Program:
             self._after_step = pytensor.function(
                 [], [], updates=list(after.items()), mode=self.mode
             )
+
+    def _rules(self) -> dict[str, Callable]:
+        """The rules by group, their rates times the shared factor of the schedule if there is one."""
+        rules = self.settings.rules
+        if self._factor is None:
+            return dict(rules)
+        return {group: partial(rule, factor=self._factor) for group, rule in rules.items()}
 
     def _evaluate_batch(self, batch: Arrays) -> Scalars:
         size = batch[0].shape[:2]

@@ -47,9 +47,12 @@ class Rule:
     learning_rate: float
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(self, gradients: list, params: list) -> dict[SharedVariable, TensorVariable]:
-        """Return the updates of some parameters."""
-        return RULES[self.name](gradients, params, self.learning_rate, **self.options)
+    def __call__(
+        self, gradients: list, params: list, factor: Any = None
+    ) -> dict[SharedVariable, TensorVariable]:
+        """Return the updates of some parameters; `factor` is a symbolic one of the rate."""
+        rate = self.learning_rate if factor is None else self.learning_rate * factor
+        return RULES[self.name](gradients, params, rate, **self.options)
 
     def document(self) -> dict[str, Any]:
         """Return name, rate and options side by side, as config.toml has them."""

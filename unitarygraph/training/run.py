@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytensor
 from rich.console import Console
 
 from unitarygraph.models.base import Model
 from unitarygraph.tasks.base import Task
-from unitarygraph.training.columns import Columns
+from unitarygraph.training.begin import begin
+from unitarygraph.training.best import best_of, stopped_early
+from unitarygraph.training.columns import Columns, csv_text
 from unitarygraph.training.display import Progress, console_for, summary
+from unitarygraph.training.export import weights_of
 from unitarygraph.training.loop import take_steps
-from unitarygraph.training.options import resolve
 from unitarygraph.training.process import resources
 from unitarygraph.training.program import Program, Scalars, model_of, restore_model, task_of
 from unitarygraph.training.settings import Settings
-from unitarygraph.training.store import Row, RunDirectory, read_rows, versions
+from unitarygraph.training.store import Checkpoint, Row, RunDirectory, read_rows, write_atomically
+from unitarygraph.training.tensorboard import events, summary_writer
 
 # It is loaded when there is something to draw, after the training: too late to find it missing.
 if find_spec("matplotlib") is None:
@@ -48,10 +53,13 @@ class Run:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files by name: ``config``, ``metrics``, ``checkpoint`` and ``curves``."""
+        """The files by name: ``config``, ``metrics``, ``csv``, ``checkpoint``, ``best`` and ``curves``.
+
+        ``best`` is not there where the run has evaluated nothing, or keeps no best.
+        """
         return {
             name: getattr(self.files, name)
-            for name in ("config", "metrics", "checkpoint", "curves")
+            for name in ("config", "metrics", "csv", "checkpoint", "best", "curves")
         }
 
     @cached_property
@@ -64,6 +72,17 @@ class Run:
         """The last row's numbers, the task's baseline, and losses as shares of it."""
         return summary(self.rows, self.task.baseline)
 
+    @property
+    def best(self) -> Row | None:
+        """The row of the best evaluation, by the setting `monitor`; None where there was none."""
+        best = best_of(self.rows, self.settings.training)
+        return None if best is None else best.row
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether `patience` evaluations without a better one have ended the run."""
+        return stopped_early(self.rows, self.settings.training) is not None
+
     @cached_property
     def task(self) -> Task:
         """The task, with its batches, loss, metrics and baseline."""
@@ -75,9 +94,29 @@ class Run:
 
         Raises FileNotFoundError where the run has no checkpoint, ValueError for a damaged one.
         """
-        values = self.files.last_checkpoint().values
+        return self._model_with(self.files.last_checkpoint())
+
+    @cached_property
+    def best_model(self) -> Model:
+        """The model with the values of the best evaluation.
+
+        Raises FileNotFoundError where there is no such checkpoint, ValueError for a damaged one.
+        """
+        return self._model_with(self.files.best_checkpoint())
+
+    def weights(self, which: Literal["last", "best"] = "last") -> dict[str, np.ndarray]:
+        """The weights of a checkpoint by name, as :func:`~unitarygraph.training.export.weights_of`.
+
+        Complex variables are complex arrays, and ``recurrent`` is W multiplied out, (n, n). Raises
+        ValueError for another word, and as `model` and `best_model` do.
+        """
+        if which not in ("last", "best"):
+            raise ValueError(f"weights: expected last or best, got {which!r}")
+        return weights_of(self.model if which == "last" else self.best_model)
+
+    def _model_with(self, checkpoint: Checkpoint) -> Model:
         model = model_of(self.settings, self.task)
-        restore_model(model, values)
+        restore_model(model, checkpoint.values)
         return model
 
     def __repr__(self) -> str:
@@ -90,7 +129,7 @@ class Run:
 
 
 def train(
-    task: str,
+    task: str | None = None,
     model: str | None = None,
     hidden: int | None = None,
     steps: int | None = None,
@@ -99,8 +138,10 @@ def train(
     backend: str | None = None,
     dtype: str | None = None,
     *,
+    config: str | PathLike | None = None,
     resume: bool = False,
     force: bool = False,
+    tensorboard: bool = False,
     progress: bool | Console = True,
     assignments: Mapping[str, Any] | None = None,
     **options: Any,
@@ -111,7 +152,7 @@ def train(
     ----------
     task, model
         Names of ``unitarygraph.tasks`` and ``unitarygraph.models``, or ``module:Class``; the model is
-        ``exprnn`` by default.
+        ``exprnn`` by default, and both are those of `config` where it is given.
     hidden
         Hidden units, 128 by default.
     steps, seed
@@ -121,9 +162,13 @@ def train(
     backend, dtype
         ``kernels`` (default), ``numba``, ``jax``, ``pytorch``, ``c`` or ``python``; ``float32``
         (default) or ``float64``.
+    config
+        A ``config.toml`` of another run, whose settings stand for all that is not given.
     resume, force
         Continue the run in `out`, or overwrite it. What is given beside `resume` must be what the
         run began with, but for what :func:`~unitarygraph.training.settings.may_resume` lets change.
+    tensorboard
+        Write the rows as events to ``OUT/tensorboard``, too, by tensorboardX or torch.
     progress
         False shows nothing; a ``rich.console.Console`` is written to.
     assignments, **options
@@ -141,18 +186,24 @@ def train(
         After Ctrl-C, when a checkpoint is written and the curves are drawn.
     NotFinite
         When a loss or a shared variable is NaN or infinite; the last good checkpoint stays.
+    ImportError
+        For `tensorboard` where no package that writes events is installed.
     NotImplementedError
         Where the backend cannot run the model.
     """
     console = console_for(progress)
+    if tensorboard:
+        summary_writer()  # to be told before anything is written
     files, program = begin(
-        task, model, hidden, steps, seed, out, backend, dtype, resume=resume, force=force,
-        console=console, assignments={**(assignments or {}), **options}, said="",
+        task, model, hidden, steps, seed, out, backend, dtype, config=config, resume=resume,
+        force=force, console=console, assignments={**(assignments or {}), **options}, said="",
     )  # fmt: skip
     try:
-        rows = execute(files, program, console)
+        rows = execute(files, program, console, tensorboard=tensorboard)
     except KeyboardInterrupt as stop:
-        stop.add_note(f"continue with train({task!r}, out={str(files.path)!r}, resume=True)")
+        stop.add_note(
+            f"continue with train({program.settings.task!r}, out={str(files.path)!r}, resume=True)"
+        )
         raise
     run = Run(files, program.settings, rows)
     run.task, run.model = program.task, program.model  # the model holds what it was trained to
@@ -168,71 +219,18 @@ def load(run: str | PathLike) -> Run:
     return Run(files, files.settings(), read_rows(files.metrics))
 
 
-def begin(
-    task: str,
-    model: str | None = None,
-    hidden: int | None = None,
-    steps: int | None = None,
-    seed: int | None = None,
-    out: str | PathLike | None = None,
-    backend: str | None = None,
-    dtype: str | None = None,
-    *,
-    resume: bool,
-    force: bool,
+def execute(
+    files: RunDirectory,
+    program: Program,
     console: Console,
-    assignments: Mapping[str, Any],
-    said: str,
-) -> tuple[RunDirectory, Program]:
-    """Begin or take up a run, as :func:`train` says; nothing is compiled yet.
-
-    All that a person may have got wrong is found here. `said` is as of
-    :func:`~unitarygraph.training.options.resolve`.
-    """
-    if resume and force:
-        raise ValueError("--resume and --force exclude each other")
-    named = {"model": model, "hidden": hidden, "backend": backend, "dtype": dtype}
-    names: dict[str, Any] = {"task": task} | {
-        key: value for key, value in named.items() if value is not None
-    }
-    options = with_named(assignments, said, steps=steps, seed=seed)
-    name = f"{task}-{model or 'exprnn'}".replace(":", ".")
-    files = RunDirectory(Path("runs") / name if out is None else Path(out))
-    if not resume:
-        program = prepare(resolve(**names, assignments=options, said=said))
-        files.begin(program.settings, force)
-        return files, program
-    settings = files.resumed(names, options, said)
-    for line in changed_versions(files):
-        console.print(f"note: {line}; the last digits may differ", soft_wrap=True)
-    program = prepare(settings)
-    checkpoint = files.load_checkpoint()
-    if checkpoint is not None:
-        restore_model(program.model, checkpoint.values)
-    files.write_settings(settings)
-    return files, program
-
-
-def with_named(assignments: Mapping[str, Any], said: str, **named: Any) -> dict[str, Any]:
-    """Return assignments and named options, those that are not None; ValueError if one is both."""
-    given = {key: value for key, value in named.items() if value is not None}
-    for key in given:
-        if key in assignments:
-            raise ValueError(f"{said}{key} is given twice")
-    return given | dict(assignments)
-
-
-def prepare(settings: Settings) -> Program:
-    """Build task, model and data of a run; nothing is compiled and nothing written yet."""
-    with pytensor.config.change_flags(floatX=settings.dtype):
-        return Program(settings)
-
-
-def execute(files: RunDirectory, program: Program, console: Console, label: str = "") -> list[Row]:
+    label: str = "",
+    tensorboard: bool = False,
+) -> list[Row]:
     """Compile and train a prepared run to its last step; return the rows of metrics.jsonl.
 
-    What is shown of it begins with `label`. The curves are drawn at the end, also when training
-    stops early. Raises what :func:`unitarygraph.training.loop.take_steps` raises.
+    What is shown of it begins with `label`; `tensorboard` writes events, too. The
+    curves are drawn at the end, also when training stops early. Raises what
+    :func:`unitarygraph.training.loop.take_steps` raises.
     """
     settings, baseline = program.settings, program.task.baseline
     training = settings.training
@@ -249,8 +247,14 @@ def execute(files: RunDirectory, program: Program, console: Console, label: str 
         checkpoint = files.load_checkpoint()
         try:
             done, spent = (checkpoint.step, checkpoint.seconds) if checkpoint else (0, 0.0)
-            with progress.training(done, spent):
-                rows = take_steps(program, files, progress)
+            log = events(files.path / "tensorboard", done) if tensorboard else nullcontext()
+            with progress.training(done, spent), log as write:
+                rows = take_steps(program, files, progress, write)
+            why = stopped_early(rows, training)
+            if why:
+                before = f"{label}  " if label else ""
+                again = "; a larger patience goes on" if done == rows[-1]["step"] else ""
+                console.print(f"{before}{why}{again}", soft_wrap=True, highlight=False)
             # JAX leaves arrays of its own in the variables that it updates.
             program.restore(program.values())
             return rows
@@ -279,18 +283,10 @@ def evaluate(files: RunDirectory, program: Program, console: Console) -> tuple[i
 
 
 def draw(files: RunDirectory, settings: Settings, baseline: float | None) -> None:
-    """Draw ``curves.png`` from ``metrics.jsonl``."""
+    """Draw ``curves.png`` from ``metrics.jsonl``, and write ``metrics.csv``."""
+    rows = read_rows(files.metrics)
+    write_atomically(files.csv, csv_text(rows).encode())
     from unitarygraph.training.curves import draw_curves
 
     title = f"{settings.task}, {settings.model}, {settings.hidden} hidden units"
-    draw_curves(files.curves, read_rows(files.metrics), title, baseline)
-
-
-def changed_versions(files: RunDirectory) -> list[str]:
-    """Return a line for each package whose version is not the one the run began with."""
-    noted, now = files.noted_versions(), versions()
-    return [
-        f"{name}: the run began with {noted.get(name, 'none')}, this is {now.get(name, 'none')}"
-        for name in sorted({*noted, *now})
-        if noted.get(name) != now.get(name)
-    ]
+    draw_curves(files.curves, rows, title, baseline)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from unitarygraph.training.rules import Rule
 
@@ -25,7 +25,7 @@ SHORT_FORMS = {
 }
 
 #: limits of a run, which may grow when it is resumed
-LIMITS = ("training.steps", "training.minutes")
+LIMITS = ("training.steps", "training.minutes", "training.patience")
 #: what may be any other when a run is resumed: how often it is looked at and saved
 FREE = ("training.log_every", "training.eval_every", "training.checkpoint_every")
 
@@ -39,6 +39,14 @@ class TrainingOptions:
     clipping), and the three intervals count steps (0 for `eval_every`: only after the last step).
     `blas_threads` limits BLAS in NumPy and SciPy (0: as they choose): the products of a run are
     small, and waiting for threads on a shared machine costs many times what they save.
+
+    Of the evaluations that with the best `monitor` (``loss``, ``accuracy``, ...; the smallest, or
+    the largest, as `monitor_mode` says; "auto": the largest of accuracies, the smallest of all
+    else) is kept as a second checkpoint, unless `keep_best` is false; after `patience` evaluations
+    without a better one training stops (None: never).
+
+    `schedule`, with `warmup` steps before it, is one of `unitarygraph.training.schedule`, where the
+    formulas are; `schedule_steps` are those that a cosine takes (None: all of the run).
     """
 
     steps: int = 600
@@ -50,18 +58,54 @@ class TrainingOptions:
     eval_every: int = 0
     checkpoint_every: int = 100
     blas_threads: int = 1
+    keep_best: bool = True
+    patience: int | None = None
+    monitor: str = "loss"
+    monitor_mode: Literal["auto", "min", "max"] = "auto"
+    schedule: Literal["constant", "step", "exponential", "cosine", "plateau"] = "constant"
+    warmup: int = 0
+    decay_every: int = 1000
+    decay_factor: float = 0.5
+    schedule_steps: int | None = None
+    end_factor: float = 0.0
 
     def __post_init__(self) -> None:
         least = {
             "steps": 1, "seed": 0, "batch": 1, "log_every": 1, "eval_every": 0,
-            "checkpoint_every": 1, "blas_threads": 0,
+            "checkpoint_every": 1, "blas_threads": 0, "warmup": 0, "decay_every": 1,
         }  # fmt: skip
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")
+        self._check_schedule()
         for name in ("minutes", "clip"):
             if getattr(self, name) is not None:
                 _check_positive(name, getattr(self, name))
+        if self.patience is not None:
+            if self.patience < 1:
+                raise ValueError(f"patience must be at least 1, or none, got {self.patience}")
+            if self.eval_every == 0:
+                raise ValueError(
+                    "patience counts evaluations: expected eval_every of at least 1, got 0"
+                )
+
+    def _check_schedule(self) -> None:
+        if not 0 < self.decay_factor <= 1:
+            raise ValueError(f"decay_factor must be above 0, at most 1, got {self.decay_factor}")
+        if not 0 <= self.end_factor <= 1:
+            raise ValueError(f"end_factor must be between 0 and 1, got {self.end_factor}")
+        if self.schedule == "plateau" and self.eval_every == 0:
+            raise ValueError(
+                "schedule = plateau looks at evaluations: expected eval_every of at least 1, got 0"
+            )
+        if self.schedule == "cosine":
+            steps = self.steps if self.schedule_steps is None else self.schedule_steps
+            if steps <= self.warmup:
+                raise ValueError(
+                    f"schedule = cosine: expected more steps than warmup = {self.warmup}, got {steps}"
+                )
+            if steps >= ENDLESS:
+                raise ValueError("schedule = cosine: a run without steps needs schedule_steps")
 
 
 @dataclass(frozen=True)
@@ -107,11 +151,20 @@ def may_resume(old: Settings, new: Settings, path: Path) -> None:
 
     This is the one law for ``train`` and ``compare``: steps and minutes may grow (none is the
     largest), the intervals of logging, evaluating and saving are free, all else stays as it was.
+    What decides the rates of steps that are made already is not free: `steps` of a cosine over all
+    of a run, `eval_every` where evaluations lower the rates.
     """
     before, after = (dict(flat(settings.document())) for settings in (old, new))
     for key in {**before, **after}:
         was, value = before.get(key, "none"), after.get(key, "none")
-        if was == value or key in FREE:
+        if was == value:
+            continue
+        if key in _held_by_schedule(old.training):
+            raise ValueError(
+                f"--resume: {spoken(key)} decides the rates of schedule = {old.training.schedule} in "
+                f"{path}, which has {was}, got {value}"
+            )
+        if key in FREE:
             continue
         if key in LIMITS:
             if value == "none" or (was != "none" and value > was):
@@ -120,6 +173,12 @@ def may_resume(old: Settings, new: Settings, path: Path) -> None:
                 f"--resume: {spoken(key)} may only grow, {path} has {was}, got {value}"
             )
         raise ValueError(f"--resume: {path} has {spoken(key)} = {was}, got {value}")
+
+
+def _held_by_schedule(training: TrainingOptions) -> tuple[str, ...]:
+    if training.schedule == "cosine" and training.schedule_steps is None:
+        return ("training.steps",)
+    return ("training.eval_every",) if training.schedule == "plateau" else ()
 
 
 def flat(options: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -45,9 +45,19 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def csv(self) -> Path:
+        """The logged rows as a table for other programs."""
+        return self.path / "metrics.csv"
+
+    @property
     def checkpoint(self) -> Path:
         """The last checkpoint."""
         return self.path / "checkpoint" / "state.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the best evaluation."""
+        return self.path / "checkpoint" / "best.safetensors"
 
     @property
     def curves(self) -> Path:
@@ -120,6 +130,14 @@ class RunDirectory:
         """Return the last checkpoint, None where the run had none yet."""
         return Checkpoint.load(self.checkpoint) if self.checkpoint.exists() else None
 
+    def best_checkpoint(self) -> Checkpoint:
+        """Return that of the best evaluation; FileNotFoundError where the run keeps none."""
+        if not self.best.exists():
+            raise FileNotFoundError(
+                f"{self.path} has no best checkpoint: one is kept at evaluations, by keep_best"
+            )
+        return Checkpoint.load(self.best)
+
     def last_checkpoint(self) -> Checkpoint:
         """Return the last checkpoint; FileNotFoundError where the run had none yet."""
         checkpoint = self.load_checkpoint()
@@ -148,8 +166,9 @@ class RunDirectory:
             ) from error
 
     def _remove(self) -> None:
-        for file in (self.config, self.metrics, self.curves):
+        for file in (self.config, self.metrics, self.csv, self.curves):
             file.unlink(missing_ok=True)
+        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
 
 
