@@ -5,6 +5,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 from test_files import IMAGE, cifar10
+from test_frames import timit_files
 from test_labeled import mnist_files
 from typer.testing import CliRunner
 
@@ -24,12 +25,16 @@ EXPRNN = {
     "permuted-170": (170, 1e-3, 1e-4),
     "permuted-360": (360, 7e-4, 7e-5),
     "permuted-512": (512, 5e-4, 5e-5),
+    "timit-224": (224, 1e-3, 1e-4),
+    "timit-322": (322, 7e-4, 7e-5),
+    "timit-425": (425, 7e-4, 7e-5),
 }
 
 
 @pytest.fixture
 def data(tmp_path, rng):
-    """Made files of MNIST and of both CIFAR, in one directory."""
+    """Made files of MNIST, TIMIT and both CIFAR, in one directory."""
+    timit_files(tmp_path, rng, features=129)
     mnist_files(tmp_path, rng, train=6100)
     cifar10(tmp_path, rng, "binary")
     rows = np.concatenate(
@@ -48,7 +53,7 @@ def test_every_preset_says_what_is_run_and_what_it_rests_on():
         assert name == chosen.name
         assert settings.training.steps == chosen.steps
         assert settings.model == chosen.model
-        assert chosen.metric in ("loss", "accuracy")
+        assert chosen.metric in ("loss", "accuracy", "mse")
         assert chosen.rests_on
         assert chosen.differs
         if chosen.published is not None and chosen.metric == "accuracy":
@@ -62,7 +67,10 @@ def test_settings_are_those_of_the_command_lines():
         assert settings.training.batch == 128
         rules = settings.rules
         assert [rules[k].learning_rate for k in ("other", "orthogonal")] == [rate, orthogonal]
-        assert [rules[k].name for k in ("other", "orthogonal")] == ["rmsprop"] * 2
+        assert [rules[k].name for k in ("other", "orthogonal")] == [
+            "adam" if name.startswith("timit") else "rmsprop",
+            "rmsprop",
+        ]
     assert preset("exprnn/copying-2000").settings().task_options["delay"] == 2000
     assert preset("dtriv/permuted-170-inf").settings().model_options["K"] == float("inf")
 

@@ -17,10 +17,12 @@ from unitarygraph.tasks.cifar import CIFAR10, CIFAR100
 from unitarygraph.tasks.copying import Copying
 from unitarygraph.tasks.digits import Digits
 from unitarygraph.tasks.group import Group
+from unitarygraph.tasks.jsb import Jsb
 from unitarygraph.tasks.mnist import MNIST
 from unitarygraph.tasks.modular import Modular
 from unitarygraph.tasks.own import Csv, Npz, Ucr
 from unitarygraph.tasks.parity import Parity
+from unitarygraph.tasks.timit import Timit
 
 __all__ = [
     "CIFAR10",
@@ -32,10 +34,12 @@ __all__ = [
     "Csv",
     "Digits",
     "Group",
+    "Jsb",
     "Modular",
     "Npz",
     "Parity",
     "Task",
+    "Timit",
     "Ucr",
     "build",
     "lookup",
@@ -51,10 +55,12 @@ TASKS: dict[str, type[Task]] = {
     "csv": Csv,
     "digits": Digits,
     "group": Group,
+    "jsb": Jsb,
     "mnist": MNIST,
     "modular": Modular,
     "npz": Npz,
     "parity": Parity,
+    "timit": Timit,
     "ucr": Ucr,
 }
 _REGISTRY = Registry(

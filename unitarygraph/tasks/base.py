@@ -75,6 +75,10 @@ class Task(ABC):
     def evaluation_batches(self, batch: int, dtype: str) -> Iterator[Arrays]:
         """Iterate over the evaluation set, the same every time; the last may be smaller."""
 
+    def weight(self, batch: Arrays) -> float:
+        """Return how much a batch counts in an evaluation's means: its sequences."""
+        return batch[0].shape[1]
+
     def further_evaluations(self, batch: int, dtype: str) -> dict[str, Iterator[Arrays]]:
         """Return further evaluation sets by name, each like :meth:`evaluation_batches`.
 

@@ -22,9 +22,9 @@ from unitarygraph.training.store import Row
 class Preset:
     """One published experiment.
 
-    `where` is its place in the paper; `published` its figure, a ``loss`` or ``accuracy`` as `metric`
-    says, None where none was found; `checked` whether that was read in its source; `rests_on` what
-    the settings were taken from; `differs` what is not as it was there.
+    `where` is its place in the paper; `published` its figure, a ``loss``, ``accuracy`` or ``mse`` as
+    `metric` says, None where none was found; `checked` whether that was read in its source; `rests_on`
+    what the settings were taken from; `differs` what is not as it was there.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Preset:
     @property
     def needs_data(self) -> bool:
         """Whether the task reads files."""
-        return self.task in ("mnist", "cifar10", "cifar100")
+        return self.task in ("mnist", "cifar10", "cifar100", "timit")
 
     def assignments(self, data: str | None = None) -> dict[str, Any]:
         """Return the options of a run, with the directory of the data.

@@ -103,6 +103,7 @@ class Program:
     def evaluate(self) -> Scalars:
         """Return loss and metrics over the whole evaluation set, each sequence weighing one.
 
+        Or as the task's `weight` says.
         The metrics of the task's further sets have the sets' names behind their own.
         """
         found = self._mean_over(self._evaluation_batches())
@@ -112,11 +113,11 @@ class Program:
         return found
 
     def _mean_over(self, batches: Iterable[Arrays]) -> Scalars:
-        """Means of loss and metrics over batches, each sequence weighing one."""
+        """Means of loss and metrics over batches, each with the task's weight."""
         totals: Scalars = {}
-        count = 0
+        count = 0.0
         for batch in batches:
-            size = batch[0].shape[1]
+            size = self.task.weight(batch)
             count += size
             for name, value in self._evaluate_batch(batch).items():
                 totals[name] = totals.get(name, 0.0) + size * value

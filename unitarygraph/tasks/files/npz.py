@@ -1,4 +1,4 @@
-"""NumPy's .npz archives of plain arrays."""
+"""NumPy's .npy and .npz files of plain arrays."""
 
 from __future__ import annotations
 
@@ -35,3 +35,15 @@ def read_npz(path: Path, required: Iterable[str]) -> dict[str, np.ndarray]:
     if missing:
         raise refuse(path, expected, f"{', '.join(sorted(arrays)) or 'none'}")
     return arrays
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Return the array of an .npy file; ValueError for one that is none, is cut, or holds objects."""
+    try:
+        with path.open("rb") as file:
+            array = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise refuse(path, "an .npy file of numbers", f"a damaged one ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise refuse(path, "an .npy file of numbers", "an archive")
+    return array
