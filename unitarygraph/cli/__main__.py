@@ -1,0 +1,5 @@
+"""``python -m unitarygraph.cli``."""
+
+from unitarygraph.cli import main
+
+main()
