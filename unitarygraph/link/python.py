@@ -18,7 +18,6 @@ from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import OPT_FAST_RUN, Mode, optdb, register_mode
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import copy_stack_trace, dfs_rewriter, node_rewriter
 from pytensor.link.vm import VMLinker
 from pytensor.scalar.basic import Add, Cast, Mul
@@ -26,6 +25,7 @@ from pytensor.scan.op import Scan
 from pytensor.tensor.blas import BatchedDot
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
+from pytensor.tensor.rewriting.ofg import inline_ofg_node
 
 from unitarygraph.core.layout import REAL_DTYPES
 from unitarygraph.stacked.ops import MatMul
@@ -102,8 +102,7 @@ def _exchange(*op_types):
 @_exchange(OpFromGraph)
 def graph_of_others(node):
     """The nodes that an Op stands for."""
-    inner = dict(zip(node.op.inner_inputs, node.inputs, strict=True))
-    return clone_replace(node.op.inner_outputs, inner, rebuild_strict=False)
+    return inline_ofg_node(node)
 
 
 @_exchange(Elemwise)
