@@ -7,18 +7,11 @@ from typing import Annotated
 
 import typer
 
-from unitarygraph.cli.common import (
-    Task,
-    app,
-    errors_in_words,
-    read_assignments,
-)
+from unitarygraph.cli.common import Task, app, errors_in_words, read_assignments
 from unitarygraph.comparing import comparison
 from unitarygraph.comparing.report import described, printed
 from unitarygraph.training.backends import BACKENDS, DEFAULT_BACKEND
-from unitarygraph.training.display import (
-    console_for,
-)
+from unitarygraph.training.display import console_for
 from unitarygraph.training.loop import Interrupted
 from unitarygraph.training.settings import DTYPES
 

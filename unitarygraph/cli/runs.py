@@ -9,20 +9,11 @@ import typer
 from rich.table import Table
 
 from unitarygraph import models, tasks
-from unitarygraph.cli.common import (
-    Directory,
-    app,
-    errors_in_words,
-    refusal,
-)
+from unitarygraph.cli.common import Directory, app, errors_in_words, refusal
 from unitarygraph.training import run as training_run
 from unitarygraph.training.backends import BACKENDS
 from unitarygraph.training.begin import prepare
-from unitarygraph.training.display import (
-    console_for,
-    numbers_table,
-    report_table,
-)
+from unitarygraph.training.display import console_for, numbers_table, report_table
 from unitarygraph.training.export import write_weights
 from unitarygraph.training.program import task_of
 from unitarygraph.training.store import RunDirectory, read_rows

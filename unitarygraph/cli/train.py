@@ -22,11 +22,7 @@ from unitarygraph.training import run as training_run
 from unitarygraph.training.backends import BACKENDS, DEFAULT_BACKEND
 from unitarygraph.training.begin import begin
 from unitarygraph.training.best import best_of
-from unitarygraph.training.display import (
-    best_in_words,
-    console_for,
-    summary_table,
-)
+from unitarygraph.training.display import best_in_words, console_for, summary_table
 from unitarygraph.training.loop import Interrupted, NotFinite
 from unitarygraph.training.presets import preset
 from unitarygraph.training.program import Program

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unitarygraph.tasks.files.cifar import SOURCE, read_cifar
-from unitarygraph.tasks.labeled import Examples, LabeledSequences, Splits, divided
+from unitarygraph.tasks.files.find import given
+from unitarygraph.tasks.labeled import Examples, LabeledSequences, Splits, published
 
 PIXELS = 32 * 32
 #: seed of what is divided at random
@@ -28,12 +29,7 @@ def archive(data: str, classes: int, validation: int) -> Splits:
         Examples(images.reshape(-1, 3, PIXELS).swapaxes(1, 2), labels)
         for images, labels in read_cifar(data, classes)
     )
-    if not 0 <= validation < len(train):
-        raise ValueError(
-            f"cifar{classes}: validation must be 0 to {len(train) - 1}, fewer than the {len(train)} "
-            f"training images, got {validation}"
-        )
-    return divided(train, SPLIT_SEED, validation, test)
+    return published(f"cifar{classes}", train, test, SPLIT_SEED, validation)
 
 
 @dataclass(frozen=True)
@@ -70,12 +66,7 @@ class CIFAR(LabeledSequences):
 
     def splits(self) -> Splits:
         """Return the data, read once."""
-        if not self.data:
-            raise FileNotFoundError(
-                f"{self.name}: data must be the directory of its files: "
-                f"--set data=DIR or data=DIR; {SOURCE}"
-            )
-        return archive(self.data, self.classes, self.validation)
+        return archive(given(self.name, self.data, SOURCE), self.classes, self.validation)
 
     def view(self, x: np.ndarray) -> np.ndarray:
         """Return values in [0, 1], gray ones in one feature."""

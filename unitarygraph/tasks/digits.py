@@ -11,14 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unitarygraph.tasks.base import Arrays
-from unitarygraph.tasks.labeled import Examples, LabeledSequences, Splits
+from unitarygraph.tasks.labeled import Examples, LabeledSequences, Splits, permuted
 
 PIXELS, CLASSES = 64, 10
 TRAINING_EXAMPLES = 1437
 #: seed of the split into 1437 training and 360 test scans
 SPLIT_SEED = 1797
-#: seed of the pixels' order: that of permuted MNIST in the lineage
-PERMUTATION_SEED = 92916
 
 
 @cache
@@ -84,6 +82,4 @@ class Digits(LabeledSequences):
 
     def view(self, x: np.ndarray) -> np.ndarray:
         """Return the pixels in the chosen order."""
-        if not self.permuted:
-            return x
-        return x[:, np.random.RandomState(PERMUTATION_SEED).permutation(PIXELS)]
+        return permuted(x) if self.permuted else x

@@ -14,7 +14,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.tasks.files.find import find, refuse
+from unitarygraph.tasks.files.find import find, given, refuse
 from unitarygraph.tasks.files.rolls import EXPECTED, KEYS, read_rolls
 from unitarygraph.tasks.frames import FramePrediction, Frames
 
@@ -75,9 +75,7 @@ class Jsb(FramePrediction):
 
     def sets(self) -> dict[str, Frames]:
         """Return the data, read once."""
-        if not self.data:
-            raise FileNotFoundError(f"jsb: data must be given, --set data=PATH; {SOURCE}")
-        return archive(self.data)
+        return archive(given(self.name, self.data, SOURCE))
 
     def frame_loss(self, outputs: TensorVariable, z: TensorVariable) -> TensorVariable:
         """Return the negative log likelihood of each frame."""

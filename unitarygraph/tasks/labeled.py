@@ -16,6 +16,9 @@ from unitarygraph.tasks.base import Arrays, Task
 from unitarygraph.tasks.likelihood import hits, last_step, negative_log_likelihood
 from unitarygraph.tasks.streams import EpochStream, Stream
 
+#: seed of the order of permuted MNIST's pixels in the lineage
+PERMUTATION_SEED = 92916
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:
@@ -57,6 +60,21 @@ def divided(examples: Examples, seed: int, validation: int, test: int | Examples
     if evaluation is None:
         raise ValueError("neither validation nor test examples: one of them must be more than 0")
     return Splits(examples[train], evaluation, tested)
+
+
+def published(task: str, train: Examples, test: Examples, seed: int, validation: int) -> Splits:
+    """Set training examples aside for validation; ValueError for more than leave one to train on."""
+    if not 0 <= validation < len(train):
+        raise ValueError(
+            f"{task}: validation must be 0 to {len(train) - 1}, fewer than the {len(train)} training "
+            f"images, got {validation}"
+        )
+    return divided(train, seed, validation, test)
+
+
+def permuted(x: np.ndarray) -> np.ndarray:
+    """Return sequences (N, T, features) in the lineage's fixed random order of the steps."""
+    return x[:, np.random.RandomState(PERMUTATION_SEED).permutation(x.shape[1])]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -13,12 +14,18 @@ import numpy as np
 from unitarygraph.tasks.base import one_of
 from unitarygraph.tasks.files.find import find, refuse
 from unitarygraph.tasks.files.idx import read_idx
+from unitarygraph.tasks.files.labels import checked_labels
 from unitarygraph.tasks.files.npz import read_npz
-from unitarygraph.tasks.labeled import Examples, LabeledSequences, Splits, divided
+from unitarygraph.tasks.labeled import (
+    Examples,
+    LabeledSequences,
+    Splits,
+    divided,
+    permuted,
+    published,
+)
 
 SIDE, CLASSES = 28, 10
-#: seed of the pixels' order in the lineage
-PERMUTATION_SEED = 92916
 #: seed of what is divided at random
 SPLIT_SEED = 60000
 ORDERS = ("pixels", "permuted", "rows")
@@ -57,22 +64,19 @@ def archive(data: str, validation: int) -> Splits:
             )
             pairs.append((read_idx(images, 3), read_idx(labels, 1)))
     train, test = (_examples(first, images, labels) for images, labels in pairs)
-    if not 0 <= validation < len(train):
-        raise ValueError(
-            f"mnist: validation must be 0 to {len(train) - 1}, fewer than the {len(train)} "
-            f"training images, got {validation}"
-        )
-    return divided(train, SPLIT_SEED, validation, test)
+    return published("mnist", train, test, SPLIT_SEED, validation)
 
 
-def _examples(path: Any, images: np.ndarray, labels: np.ndarray) -> Examples:
-    shape, good = images.shape[1:], labels.dtype.kind in "iu"
-    if images.dtype != np.uint8 or shape != (SIDE, SIDE) or labels.shape != images.shape[:1]:
+def _examples(path: Path, images: np.ndarray, labels: np.ndarray) -> Examples:
+    if (
+        images.dtype != np.uint8
+        or images.shape[1:] != (SIDE, SIDE)
+        or labels.shape != images.shape[:1]
+    ):
         got = f"{images.dtype} {images.shape} and {labels.shape} labels"
         raise refuse(path, "uint8 images of 28 x 28 and a label each", got)
-    if not good or not len(labels) or labels.min() < 0 or labels.max() >= CLASSES:
-        raise refuse(path, "labels 0 to 9", "others or none")
-    return Examples(images.reshape(len(images), SIDE * SIDE, 1), labels.astype(np.int32))
+    x = images.reshape(len(images), SIDE * SIDE, 1)
+    return Examples(x, checked_labels(path, labels, CLASSES))
 
 
 @cache
@@ -150,5 +154,5 @@ class MNIST(LabeledSequences):
     def view(self, x: np.ndarray) -> np.ndarray:
         """Return values in [0, 1] in the chosen order."""
         if self.order == "permuted":
-            x = x[:, np.random.RandomState(PERMUTATION_SEED).permutation(SIDE * SIDE)]
+            x = permuted(x)
         return (x.reshape(-1, SIDE, SIDE) if self.order == "rows" else x) / 255

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unitarygraph.tasks.files.find import find, refuse
+from unitarygraph.tasks.files.find import find, given, refuse
 from unitarygraph.tasks.files.npz import read_npz
 from unitarygraph.tasks.files.rows import read_rows
 from unitarygraph.tasks.files.ts import Series, read_ts
@@ -71,12 +71,6 @@ class OwnSequences(LabeledSequences):
         """Return the data, read once."""
         return _splits(self)
 
-    def required(self, source: str) -> str:
-        """Return the path of the data; FileNotFoundError where none is given."""
-        if not self.data:
-            raise FileNotFoundError(f"{self.name}: data must be given, --set data=PATH; {source}")
-        return self.data
-
 
 @cache
 def _read(task: OwnSequences) -> Read:
@@ -114,7 +108,7 @@ class Npz(OwnSequences):
     def read(self) -> Read:
         """Return the file's arrays, checked."""
         source = "it is a file of numpy.savez with the arrays x and y"
-        path = find(self.required(source), [Path(self.data).name], source)
+        path = find(given(self.name, self.data, source), [Path(self.data).name], source)
         arrays = read_npz(path, ["x", "y"])
         examples = _checked(path, arrays, "")
         test = _checked(path, arrays, "_test") if "x_test" in arrays else None
@@ -166,7 +160,9 @@ class Csv(OwnSequences):
     def read(self) -> Read:
         """Return the file's rows."""
         source = "it is a text file of rows LABEL,VALUE,VALUE,..."
-        values, labels = read_rows(find(self.required(source), [Path(self.data).name], source))
+        values, labels = read_rows(
+            find(given(self.name, self.data, source), [Path(self.data).name], source)
+        )
         names = sorted(set(labels))
         return Read(Examples(values[..., None], _numbers(labels, names)), None, len(names))
 
@@ -185,7 +181,7 @@ class Ucr(OwnSequences):
     def read(self) -> Read:
         """Return the two files' series."""
         source = "the .ts files are those of timeseriesclassification.com"
-        place = Path(self.required(source)).expanduser()
+        place = Path(given(self.name, self.data, source)).expanduser()
         found = [place] if place.is_file() else sorted(place.glob("*_TRAIN.ts"))
         if len(found) != 1:
             raise FileNotFoundError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from unitarygraph.tasks.files.find import find, refuse
+from unitarygraph.tasks.files.find import find, given, refuse
 from unitarygraph.tasks.files.npz import read_npy
 from unitarygraph.tasks.frames import FramePrediction, Frames
 
@@ -85,9 +84,7 @@ class Timit(FramePrediction):
 
     def sets(self) -> dict[str, Frames]:
         """Return the data, read once."""
-        if not self.data:
-            raise FileNotFoundError(f"timit: data must be given, --set data=DIR; {SOURCE}")
-        return archive(str(Path(self.data).expanduser()))
+        return archive(given(self.name, self.data, SOURCE))
 
     def frame_loss(self, outputs: TensorVariable, z: TensorVariable) -> TensorVariable:
         """Return the mean squared error of each frame."""

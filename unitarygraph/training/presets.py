@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from unitarygraph import tasks
 from unitarygraph.training.options import resolve
 from unitarygraph.training.settings import Settings
 from unitarygraph.training.store import Row
@@ -48,7 +49,7 @@ class Preset:
     @property
     def needs_data(self) -> bool:
         """Whether the task reads files."""
-        return self.task in ("mnist", "cifar10", "cifar100", "timit")
+        return "data" in tasks.options_of(self.task)
 
     def assignments(self, data: str | None = None) -> dict[str, Any]:
         """Return the options of a run, with the directory of the data.

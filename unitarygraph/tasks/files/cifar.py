@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from unitarygraph.tasks.files.find import contents, find, refuse
+from unitarygraph.tasks.files.labels import checked_labels
 from unitarygraph.tasks.files.pickles import read_pickle
 
 #: bytes of an image: red, green and blue plane of 32 rows of 32 pixels
@@ -56,7 +57,7 @@ def _binary(path: Path, classes: int) -> Images:
     if not len(raw) or len(raw) % (head + IMAGE):
         raise refuse(path, f"rows of {head + IMAGE} bytes", f"{len(raw)} bytes")
     rows = raw.reshape(-1, head + IMAGE)
-    return rows[:, head:], _labels(path, rows[:, head - 1], classes)
+    return rows[:, head:], checked_labels(path, rows[:, head - 1], classes)
 
 
 def _python(path: Path, classes: int) -> Images:
@@ -73,10 +74,4 @@ def _python(path: Path, classes: int) -> Images:
     labels = np.asarray(batch[KEYS[classes]])
     if images.shape[1] != IMAGE or labels.shape != images.shape[:1]:
         raise refuse(path, expected, f"arrays of shape {images.shape} and {labels.shape}")
-    return images, _labels(path, labels, classes)
-
-
-def _labels(path: Path, labels: np.ndarray, classes: int) -> np.ndarray:
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
-        raise refuse(path, f"labels 0 to {classes - 1}", f"others, the largest {labels.max()}")
-    return labels.astype(np.int32)
+    return images, checked_labels(path, labels, classes)

@@ -10,6 +10,13 @@ from pathlib import Path
 GZIP = b"\x1f\x8b"
 
 
+def given(task: str, data: str, source: str) -> str:
+    """Return the path of a task's data; FileNotFoundError, which says where one gets it, for none."""
+    if not data:
+        raise FileNotFoundError(f"{task}: data must be given, --set data=PATH; {source}")
+    return data
+
+
 def find(data: str | Path, names: Iterable[str], source: str) -> Path:
     """Return the first of some files that is there: ``data`` itself or below it, plain or ``.gz``.
 
