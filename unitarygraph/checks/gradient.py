@@ -73,7 +73,7 @@ def check_gradient(
     tolerance: Any = None,
     retraction: str | None = None,
     rng: Seed = 0,
-    mode: Any = "FAST_COMPILE",
+    mode: Any = "KERNELS",
     plot: Any = None,
 ) -> GradientCheck:
     r"""Compare the gradient of a loss with finite differences along random tangents.

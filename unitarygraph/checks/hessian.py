@@ -71,7 +71,7 @@ def check_hessian(
     tolerance: Any = None,
     retraction: str | None = None,
     rng: Seed = 0,
-    mode: Any = "FAST_COMPILE",
+    mode: Any = "KERNELS",
     plot: Any = None,
 ) -> HessianCheck:
     r"""Compare the Riemannian Hessian of a loss with the loss along random tangents.

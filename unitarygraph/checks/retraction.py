@@ -92,7 +92,7 @@ def check_retraction(
     kinds: Iterable[str] | None = None,
     dtype: str = "float64",
     rng: Seed = 0,
-    mode: Any = "FAST_COMPILE",
+    mode: Any = "KERNELS",
     plot: Any = None,
 ) -> RetractionCheck:
     r"""Measure the retractions of a manifold at a random point, along a random unit tangent.
