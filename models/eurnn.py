@@ -15,8 +15,8 @@ class EURNN(RecurrentModel):
     butterflies (``"fft"``, hidden_size a power of 2). Where that is faster, they are applied in each
     step in the place of W.
 
-    Published initial values: all angles U(-pi, pi), V uniform in +-0.01; the modReLU bias U(-0.01,
-    0.01), U Glorot uniform, c and h_0 zero. Published training: RMSprop with decay 0.9 at 1e-3 for all
+    Published initial values: all angles U(-pi, pi), V uniform in +-0.01, U Glorot uniform, the modReLU
+    bias, c and h_0 zero. Published training: RMSprop with decay 0.9 at 1e-3 for all
     parameters alike, batches of 128. ``field="real"`` has rotations without phases.
 
     Source: Jing, Shen, Dubcek, Peurifoy, Skirlo, LeCun, Tegmark and Soljacic, "Tunable efficient
@@ -38,3 +38,4 @@ class EURNN(RecurrentModel):
     )
     unitary = True
     input_init = staticmethod(uniform(0.01))
+    bias_range = 0.0

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.initializers import glorot_joined
 from unitarygraph.parametrizations import Point
 
 
@@ -11,10 +12,9 @@ class FullCapacityURNN(RecurrentModel):
 
     :math:`h_t = \mathrm{modReLU}(h_{t-1} W + x_t V)`, outputs [Re h; Im h] U + c or h U + c.
 
-    Initial values: W Haar-distributed (``init="haar"``), of the uRNN's form ("urnn"), or the
-    exponential of a skew-Hermitian matrix ("henaff", "cayley"), V and U Glorot uniform, modReLU bias
-    U(-0.01, 0.01), learned h0 U(-s, s) with s^2 = 3 / (2 n), c zero. The published h0, V, U and b
-    are the uRNN's.
+    Initial values: W of the uRNN's form (``init="urnn"``, published; the real model's is
+    Haar-distributed), Haar-distributed ("haar"), or the exponential of a skew-Hermitian matrix
+    ("henaff", "cayley": diagonal ones in the complex field), h0, V, U, b and c as the uRNN's.
 
     Source: Wisdom, Powers, Hershey, Le Roux and Atlas, "Full-capacity unitary recurrent neural
     networks", NIPS 2016. W moves by their Cayley step (`unitarygraph.updates.natural_gradient`, where
@@ -23,7 +23,7 @@ class FullCapacityURNN(RecurrentModel):
     """
 
     field: str = "complex"
-    init: str = "henaff"
+    init: str | None = None
     activation: str = "modrelu"
 
     matrix = Point
@@ -34,4 +34,10 @@ class FullCapacityURNN(RecurrentModel):
         }
     )
     unitary = True
+    input_init = staticmethod(glorot_joined)
     learned_start = True
+
+    def __post_init__(self) -> None:
+        if self.init is None:
+            self.init = "urnn" if self.field == "complex" else "haar"
+        super().__post_init__()

@@ -19,8 +19,8 @@ class GORU(RecurrentModel):
 
     outputs h U + c. W is `capacity` layers of rotations of neighbors (``style="tunable"``) or log2 n
     layers of butterflies (``"fft"``, n a power of 2), their angles from U(-pi, pi). V and W_g start
-    from U(-0.01, 0.01), b_g at `gate_bias`, b at 0.01, U Glorot uniform, c and the first state at
-    zero.
+    from U(-0.01, 0.01), b_g at `gate_bias` for r and `update_bias` for z, b at 0.01, U Glorot uniform,
+    c and the first state at zero.
 
     Training is the published code's: RMSprop, 1e-3, decay 0.9, the same for the angles.
 
@@ -30,6 +30,7 @@ class GORU(RecurrentModel):
     capacity: int = 2
     style: str = "tunable"
     gate_bias: float = 2.0
+    update_bias: float = 0.0
 
     matrix = Givens
     matrix_options = MappingProxyType({"field": "real"})
@@ -46,4 +47,5 @@ class GORU(RecurrentModel):
     ) -> Cell:
         """Return a `GORUCell`."""
         W = self.make_matrix(rng, prefix)
-        return GORUCell(W, input_size, gate_bias=self.gate_bias, rng=rng, prefix=prefix)
+        biases = {"gate_bias": self.gate_bias, "update_bias": self.update_bias}
+        return GORUCell(W, input_size, **biases, rng=rng, prefix=prefix)

@@ -11,7 +11,7 @@ class ORNN(RecurrentModel):
 
     By default n of them, which reach every orthogonal matrix of one determinant; fewer cost less. f
     is leaky ReLU with slope 0.1 and an additive bias, as published, or another ``activation``. V and
-    U start Glorot uniform, biases and h_0 at zero.
+    U start Glorot uniform, biases at zero, a learned h_0 from U(-s, s) with s^2 = 3 / (2 n).
 
     Source: Mhammedi, Hellicar, Rahman and Bailey, "Efficient orthogonal parametrisation of recurrent
     neural networks using Householder reflections", ICML 2017. The paper is real; ``field="complex"``
@@ -28,3 +28,4 @@ class ORNN(RecurrentModel):
     )
     unitary = True
     bias_range = 0.0
+    learned_start = True

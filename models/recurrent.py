@@ -2,6 +2,7 @@
 
 import inspect
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 import pytensor
@@ -102,8 +103,8 @@ class RecurrentModel(Model):
     readout_init = staticmethod(glorot_uniform)
     #: b is drawn from U(-bias_range, bias_range)
     bias_range = 0.01
-    #: whether h_0 is trained
-    learned_start = False
+    #: whether h_0 is trained, from U(-s, s) with s^2 = 3 / (2 n), or s as a number
+    learned_start: ClassVar[bool | float] = False
 
     def make_cell(
         self, input_size: int, rng: np.random.Generator, prefix: str, complex_input: bool

@@ -3,22 +3,23 @@
 from types import MappingProxyType
 
 from unitarygraph.models.recurrent import RecurrentModel
-from unitarygraph.nn.initializers import uniform
+from unitarygraph.nn.initializers import glorot_joined
 from unitarygraph.parametrizations import ScaledCayley
 
 
 class ScuRNN(RecurrentModel):
     r"""scuRNN: h_t = modReLU(h_{t-1} W + x_t V), W = (I + A)^{-1} (I - A) D, D = diag(e^{i theta}).
 
-    A is skew-Hermitian and theta trained with it. A starts by ``init`` ("cayley", "henaff",
-    "haar"), theta from U(0, 2 pi), V uniform in +-0.01, U Glorot uniform, the modReLU bias from
-    U(-0.01, 0.01), c and h_0 at zero.
+    A is skew-Hermitian and theta trained with it. Published initial values: A of real 2 x 2 blocks
+    (``init="cayley_blocks"``; others are "cayley", "henaff", diagonal ones, and "haar"), theta
+    U(0, 2 pi), U Glorot uniform, V too, as one real matrix of 2 n columns, the modReLU bias and a
+    learned h_0 U(-0.01, 0.01), c zero.
 
     Source: Maduranga, Helfrich and Ye, "Complex unitary recurrent neural networks using scaled
     Cayley transform", AAAI 2019. A learns by RMSprop, theta by Adagrad, the rest by Adam.
     """
 
-    init: str = "cayley"
+    init: str = "cayley_blocks"
 
     matrix = ScaledCayley
     matrix_name = "A"
@@ -31,4 +32,5 @@ class ScuRNN(RecurrentModel):
         }
     )
     unitary = True
-    input_init = staticmethod(uniform(0.01))
+    input_init = staticmethod(glorot_joined)
+    learned_start = 0.01

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from unitarygraph.models.recurrent import RecurrentModel
+from unitarygraph.nn.initializers import glorot_joined
 from unitarygraph.parametrizations import FourierReflection
 
 
@@ -13,9 +14,9 @@ class URNN(RecurrentModel):
     From its ``structured_from`` units on W is applied factor by factor in each step, below it is
     multiplied out once for all steps.
 
-    Published initial values: phases U(-pi, pi), reflections, V and U Glorot uniform, modReLU bias
-    U(-0.01, 0.01), learned h0 U(-s, s) with s^2 = 3 / (2 n), c zero. Published training: RMSprop with
-    decay 0.9 at 1e-3 for all parameters alike, batches of 20.
+    Published initial values: phases U(-pi, pi), reflections and U Glorot uniform, V too, as one real
+    matrix of 2 n columns, modReLU bias U(-0.01, 0.01), learned h0 U(-s, s) with s^2 = 3 / (2 n), c
+    zero. Published training: RMSprop with decay 0.9 at 1e-3 for all parameters alike, batches of 20.
 
     Source: Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", ICML 2016.
     """
@@ -31,4 +32,5 @@ class URNN(RecurrentModel):
         }
     )
     unitary = True
+    input_init = staticmethod(glorot_joined)
     learned_start = True

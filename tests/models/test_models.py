@@ -26,10 +26,41 @@ def test_exprnn_starts_as_published():
     assert_allclose(np.square(p["V"]).sum(axis=0).mean(), 2 / 200, rtol=0.02)
 
 
-def test_fcurnn_starts_as_published():
-    p = first_values("fcurnn")
-    assert np.abs(p["V"]).max() <= np.sqrt(6 / 600)
-    assert 0.9 < np.abs(p["h0"]).max() / np.sqrt(3 / 800) <= 1
+@pytest.mark.parametrize("name", ["urnn", "fcurnn", "scurnn"])
+def test_complex_models_start_as_published(name):
+    p = first_values(name)
+    start = 0.01 if name == "scurnn" else np.sqrt(3 / 800)
+    for key, scale in (
+        ("V", np.sqrt(6 / 1000)),
+        ("U", np.sqrt(6 / 850)),
+        ("b", 0.01),
+        ("h0", start),
+    ):
+        assert 0.98 < np.abs(p[key]).max() / scale <= 1, key
+    assert not p["c"].any()
+
+
+def test_fcurnn_starts_as_a_urnn_and_a_real_one_haar_distributed():
+    W = first_values("fcurnn")["W"]
+    urnn = models.build("urnn", 200, 400, 50, rng=3, dtype="float64").recurrent_matrix()
+    assert_allclose(W[0] + 1j * W[1], urnn, atol=1e-12)
+    assert models.build("fcurnn", 2, 4, 3, field="real", rng=0).options["init"] == "haar"
+    diagonal = first_values("fcurnn", init="henaff")["W"]
+    assert not (diagonal - diagonal * np.eye(400)).any()
+
+
+def test_scurnn_starts_of_real_blocks():
+    A = first_values("scurnn")["A"]
+    assert not A[1].any()
+    assert np.count_nonzero(A[0]) == 200
+    assert -1 < A[0][np.arange(0, 400, 2), np.arange(1, 400, 2)].min() < -0.95
+
+
+def test_ornn_and_eurnn_start_as_published():
+    p = first_values("ornn")
+    assert 0.98 < np.abs(p["h0"]).max() / np.sqrt(3 / 800) <= 1
+    assert not p["b"].any()
+    assert not first_values("eurnn")["b"].any()
 
 
 def test_tanh_starts_orthogonal_and_irnn_at_the_identity():

@@ -96,7 +96,8 @@ def test_goru_starts_as_published():
     assert 2.5 < np.abs(p["W/theta"]).max() <= np.pi
     for name in ("V", "W_g"):
         assert 0.0095 < np.abs(p[name]).max() <= 0.01
-    assert set(p["b_g"]) == {2}
+    assert np.array_equal(p["b_g"], np.repeat([2, 0], 40))
+    assert set(first_values("goru", update_bias=2)["b_g"]) == {2}
     assert set(p["b"]) == {0.01}
 
 

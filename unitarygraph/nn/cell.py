@@ -95,7 +95,8 @@ class RecurrentCell(Cell):
         in it; with others b ``(n,)`` or ``(2, n)`` is added to x V
     input_init : first value of V, a function ``(rng, (m, n), planes)`` (`unitarygraph.nn.initializers`)
     bias_range : b is drawn from U(-bias_range, bias_range)
-    learned_start : whether h_0 is trained, from U(-s, s) with :math:`s^2 = 3/(2n)` (uRNN); else zero
+    learned_start : whether h_0 is trained, from U(-s, s) with :math:`s^2 = 3/(2n)` (uRNN), or s as a
+        number; else zero
     structured : True, one `apply` of the parametrization a step, all steps in one Op where it has one
         (`structured_recurrence`: `Givens`); False, W made once and all steps in one Op
         (`unitarygraph.recurrence`); None, what `prefers_structured_recurrence` of it says (where the
@@ -118,7 +119,7 @@ class RecurrentCell(Cell):
         activation: str = "modrelu",
         input_init: Callable[..., Array] = glorot_uniform,
         bias_range: float = 0.01,
-        learned_start: bool = False,
+        learned_start: bool | float = False,
         structured: bool | None = None,
         memory: str | int = "all",
         complex_input: bool = False,
@@ -166,7 +167,7 @@ class RecurrentCell(Cell):
         self.bias = self.parameter("b", bias, None if real_bias else flat)
         self.h0 = None
         if learned_start:
-            scale = np.sqrt(3 / (2 * n))
+            scale = np.sqrt(3 / (2 * n)) if learned_start is True else learned_start
             self.h0 = self.parameter("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
 
     def outputs(self, x: Any, readout: Value, mask: Value | None = None) -> TensorVariable:

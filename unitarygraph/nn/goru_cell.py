@@ -25,13 +25,13 @@ class GORUCell(Cell):
     W orthogonal by a parametrization. The gate r comes after W, where a GRU has it before. The
     parameter ``V`` ``(m, 3n)`` is :math:`[V_g, V_c]`, ``W_g`` ``(n, 2n)``, ``b_g`` ``(2n,)``, ``b``
     ``(n,)``: 3mn + 2n^2 + 3n parameters and those of W. Real states ``(T, B, n)``, at first zero. V
-    and W_g start from U(-0.01, 0.01), b_g at `gate_bias`, b at 0.01.
+    and W_g start from U(-0.01, 0.01), b_g at `gate_bias` and `update_bias`, b at 0.01.
 
     Parameters
     ----------
     parametrization : W, real; its size is the cell's
     input_size : m
-    gate_bias : first value of b_g; the published code sets that of r alone
+    gate_bias, update_bias : first values of b_g, those of r and of z
     structured : True, one `apply` of the parametrization a step; False, W made once, and all
         steps in one Op; None, what `prefers_structure` of it says
     rng : NumPy Generator or seed, by default fresh entropy
@@ -49,6 +49,7 @@ class GORUCell(Cell):
         input_size: int,
         *,
         gate_bias: float = 2.0,
+        update_bias: float = 0.0,
         structured: bool | None = None,
         rng: Seed = None,
         prefix: str = "",
@@ -66,7 +67,7 @@ class GORUCell(Cell):
         self.structured = structured
         self.input_weight = self.parameter("V", rng.uniform(-0.01, 0.01, (input_size, 3 * n)))
         self.gate_weight = self.parameter("W_g", rng.uniform(-0.01, 0.01, (n, 2 * n)))
-        self.gate_bias = self.parameter("b_g", np.full(2 * n, gate_bias))
+        self.gate_bias = self.parameter("b_g", np.repeat([gate_bias, update_bias], n))
         self.bias = self.parameter("b", np.full(n, 0.01))
 
     def run(self, x: TensorVariable, mask: Value | None = None) -> TensorVariable:

@@ -18,6 +18,7 @@ __all__ = [
     "complex_glorot",
     "complex_he",
     "complex_independent",
+    "glorot_joined",
     "glorot_uniform",
     "haar",
     "kaiming_normal",
@@ -33,6 +34,16 @@ def glorot_uniform(rng: np.random.Generator, shape: Sequence[int], planes: int =
     """
     scale = np.sqrt(6 / sum(shape))
     return rng.uniform(-scale, scale, size=shape if planes == 1 else (planes, *shape))
+
+
+def glorot_joined(rng: np.random.Generator, shape: Sequence[int], planes: int = 1) -> Array:
+    r"""Draw U(-s, s) with :math:`s = \sqrt{6 / (rows + planes \cdot columns)}`.
+
+    As `glorot_uniform` of the planes side by side, one real matrix ``(rows, planes * columns)``: the
+    published input weights of the uRNN, the full-capacity uRNN and the scuRNN.
+    """
+    scale = np.sqrt(6 / (shape[0] + planes * shape[1]))
+    return uniform(scale)(rng, shape, planes)
 
 
 def kaiming_normal(rng: np.random.Generator, shape: Sequence[int], planes: int = 1) -> Array:

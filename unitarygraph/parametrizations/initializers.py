@@ -57,8 +57,14 @@ def haar_log(rng, n, field="complex"):
     return (a - a.conj().T) / 2
 
 
+def cayley_blocks(rng, n, field="complex"):
+    """Draw the real 2 x 2 blocks of "cayley" in either field (Maduranga, Helfrich and Ye, 2019)."""
+    return skew_of_angles(cayley_angles)(rng, n, "real")
+
+
 SKEW_INITIALIZERS = {
     "cayley": skew_of_angles(cayley_angles),
+    "cayley_blocks": cayley_blocks,
     "haar": haar_log,
     "henaff": skew_of_angles(henaff_angles),
 }

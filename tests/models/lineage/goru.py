@@ -3,7 +3,7 @@
 import numpy as np
 from lineage.formulas import modrelu, read_out, sigmoid, through_time
 
-CASES = [{}, {"style": "fft"}]
+CASES = [{}, {"style": "fft", "update_bias": 2.0}]
 
 
 def pairs_of(n, layers, style):

@@ -16,15 +16,14 @@ def product(V):
 
 def outputs(model, p, x, mask):
     field = model.options["field"]
-    W = product(value_of(p, "W/V", field))
+    W, h0 = product(value_of(p, "W/V", field)), value_of(p, "h0", field)
     if field == "complex":
-        return one_matrix(p, x, mask, W * np.exp(1j * p["W/phases"]), field)
-    return one_matrix(p, x, mask, W, field, f=additive(leaky_relu))
+        return one_matrix(p, x, mask, W * np.exp(1j * p["W/phases"]), field, h0)
+    return one_matrix(p, x, mask, W, field, h0, f=additive(leaky_relu))
 
 
 def parameters(m, n, k, field, reflections, **_):
     count = reflections or n
     entries = n * count - count * (count - 1) // 2
-    return (
-        entries * (2 if field == "complex" else 1) + n * (field == "complex") + ends(m, n, k, field)
-    )
+    planes = 2 if field == "complex" else 1
+    return planes * (entries + n) + n * (field == "complex") + ends(m, n, k, field)
