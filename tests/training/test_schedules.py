@@ -36,6 +36,7 @@ def warm(t, w):
 SYMBOLIC = {
     "constant": lambda t, w: schedules.constant(t, 1.0) * warm(t, w),
     "step": lambda t, w: schedules.staircase(t, 1.0, range(4, 20, 4), 0.3) * warm(t, w),
+    "milestones": lambda t, w: schedules.staircase(t, 1.0, [2, 7, 11], 0.3) * warm(t, w),
     "exponential": lambda t, w: 0.3 ** (t / 4.0) * warm(t, w),
     "cosine": lambda t, w: schedules.cosine(t - w, 1.0, 16 - w, 0.1) * warm(t, w),
 }
@@ -51,7 +52,7 @@ def test_factors_are_those_of_the_symbolic_schedules(warmup):
             factor(
                 TrainingOptions(
                     steps=16, schedule=name, warmup=warmup, decay_every=4, decay_factor=0.3,
-                    end_factor=0.1,
+                    end_factor=0.1, decay_at="2 7, 11",
                 ),
                 step,
                 [],
@@ -133,6 +134,8 @@ def test_every_rule_takes_a_factor_of_its_rate(name):
         ({"decay_factor": 1.5}, "decay_factor must be above 0, at most 1, got 1.5"),
         ({"end_factor": -1.0}, "end_factor must be between 0 and 1, got -1.0"),
         ({"decay_every": 0}, "decay_every must be at least 1, got 0"),
+        ({"schedule": "milestones"}, "milestones: expected numbers of steps in decay_at.*got none"),
+        ({"schedule": "milestones", "decay_at": "5 ten"}, "decay_at: expected numbers.*'5 ten'"),
         ({"schedule": "plateau"}, "plateau looks at evaluations: expected eval_every of at least"),
         ({"schedule": "cosine", "warmup": 600}, "expected more steps than warmup = 600, got 600"),
         ({"schedule": "cosine", "steps": ENDLESS}, "a run without steps needs schedule_steps"),

@@ -6,6 +6,7 @@ f = `decay_factor` and e = `end_factor` the factor is :math:`\min((t + 1) / w, 1
 ==============  ==================================================================================
 constant        1
 step            :math:`f^{\lfloor t / k \rfloor}`
+milestones      :math:`f^m`, m how many of the steps in `decay_at` are made
 exponential     :math:`f^{t / k}`
 cosine          :math:`e + (1 - e) (1 + \cos(\pi s)) / 2`, s = (t - w) / (T - w) within 0 and 1
 plateau         :math:`f^n`, n the times that k evaluations in a row were not better than the best
@@ -49,6 +50,10 @@ def _step(training: TrainingOptions, t: int, evaluations: Sequence[Row]) -> floa
     return training.decay_factor ** (t // training.decay_every)
 
 
+def _milestones(training: TrainingOptions, t: int, evaluations: Sequence[Row]) -> float:
+    return training.decay_factor ** sum(t >= at for at in training.milestones)
+
+
 def _exponential(training: TrainingOptions, t: int, evaluations: Sequence[Row]) -> float:
     return training.decay_factor ** (t / training.decay_every)
 
@@ -77,6 +82,7 @@ def _plateau(training: TrainingOptions, t: int, evaluations: Sequence[Row]) -> f
 FACTORS: dict[str, Callable[[TrainingOptions, int, Sequence[Row]], float]] = {
     "constant": _constant,
     "step": _step,
+    "milestones": _milestones,
     "exponential": _exponential,
     "cosine": _cosine,
     "plateau": _plateau,

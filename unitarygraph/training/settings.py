@@ -46,7 +46,8 @@ class TrainingOptions:
     without a better one training stops (None: never).
 
     `schedule`, with `warmup` steps before it, is one of `unitarygraph.training.schedule`, where the
-    formulas are; `schedule_steps` are those that a cosine takes (None: all of the run).
+    formulas are; `decay_at` are the numbers of steps after which "milestones" falls, separated by
+    blanks, `schedule_steps` those that a cosine takes (None: all of the run).
     """
 
     steps: int = 600
@@ -62,9 +63,12 @@ class TrainingOptions:
     patience: int | None = None
     monitor: str = "loss"
     monitor_mode: Literal["auto", "min", "max"] = "auto"
-    schedule: Literal["constant", "step", "exponential", "cosine", "plateau"] = "constant"
+    schedule: Literal["constant", "step", "milestones", "exponential", "cosine", "plateau"] = (
+        "constant"
+    )
     warmup: int = 0
     decay_every: int = 1000
+    decay_at: str = ""
     decay_factor: float = 0.5
     schedule_steps: int | None = None
     end_factor: float = 0.0
@@ -89,11 +93,26 @@ class TrainingOptions:
                     "patience counts evaluations: expected eval_every of at least 1, got 0"
                 )
 
+    @property
+    def milestones(self) -> tuple[int, ...]:
+        """The numbers of steps in `decay_at`; ValueError where it has anything else."""
+        words = self.decay_at.replace(",", " ").split()
+        if not all(word.isdecimal() and int(word) >= 1 for word in words):
+            raise ValueError(
+                f"decay_at: expected numbers of steps, such as '1000 2000', got {self.decay_at!r}"
+            )
+        return tuple(map(int, words))
+
     def _check_schedule(self) -> None:
         if not 0 < self.decay_factor <= 1:
             raise ValueError(f"decay_factor must be above 0, at most 1, got {self.decay_factor}")
         if not 0 <= self.end_factor <= 1:
             raise ValueError(f"end_factor must be between 0 and 1, got {self.end_factor}")
+        if self.schedule == "milestones" and not self.milestones:
+            raise ValueError(
+                "schedule = milestones: expected numbers of steps in decay_at, such as "
+                '"1000 2000", got none'
+            )
         if self.schedule == "plateau" and self.eval_every == 0:
             raise ValueError(
                 "schedule = plateau looks at evaluations: expected eval_every of at least 1, got 0"
