@@ -100,7 +100,8 @@ def test_it_says_what_todays_form_says():
     today = tomli_w.dumps(settings.document())
     assert "optimizer" not in today
     assert from_document(tomllib.loads(today)).settings() == settings
-    chosen = {"orthogonal": {"name": "projunn", "rank": 3, "rho": 0.9}}
+    rule = {"name": "projunn", "rank": 3, "rho": 0.9}
+    chosen = {"orthogonal": rule, "init": "cayley"}
     assert resolve("copying", "scurnn", 6, "numba", assignments=chosen) == settings
 
 
