@@ -16,8 +16,8 @@ class EURNN(RecurrentModel):
     step in the place of W.
 
     Published initial values: all angles U(-pi, pi), V uniform in +-0.01, U Glorot uniform, the modReLU
-    bias, c and h_0 zero. Published training: RMSprop with decay 0.9 at 1e-3 for all
-    parameters alike, batches of 128. ``field="real"`` has rotations without phases.
+    bias, c and h_0 zero. Published training: RMSprop with decay 0.9 at 1e-3 for all parameters alike,
+    batches of 128. ``field="real"`` has rotations without phases.
 
     Source: Jing, Shen, Dubcek, Peurifoy, Skirlo, LeCun, Tegmark and Soljacic, "Tunable efficient
     unitary neural networks (EUNN) and their application to RNNs", ICML 2017.

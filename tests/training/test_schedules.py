@@ -136,6 +136,7 @@ def test_every_rule_takes_a_factor_of_its_rate(name):
         ({"decay_every": 0}, "decay_every must be at least 1, got 0"),
         ({"schedule": "milestones"}, "milestones: expected numbers of steps in decay_at.*got none"),
         ({"schedule": "milestones", "decay_at": "5 ten"}, "decay_at: expected numbers.*'5 ten'"),
+        ({"decay_at": "0"}, "decay_at: expected numbers of steps.*'0'"),
         ({"schedule": "plateau"}, "plateau looks at evaluations: expected eval_every of at least"),
         ({"schedule": "cosine", "warmup": 600}, "expected more steps than warmup = 600, got 600"),
         ({"schedule": "cosine", "steps": ENDLESS}, "a run without steps needs schedule_steps"),

@@ -167,7 +167,7 @@ class RecurrentCell(Cell):
         self.bias = self.parameter("b", bias, None if real_bias else flat)
         self.h0 = None
         if learned_start:
-            scale = np.sqrt(3 / (2 * n)) if learned_start is True else learned_start
+            scale = learned_start if isinstance(learned_start, float) else np.sqrt(3 / (2 * n))
             self.h0 = self.parameter("h0", rng.uniform(-scale, scale, (*lead, n)), flat)
 
     def outputs(self, x: Any, readout: Value, mask: Value | None = None) -> TensorVariable:

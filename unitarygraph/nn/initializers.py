@@ -32,18 +32,18 @@ def glorot_uniform(rng: np.random.Generator, shape: Sequence[int], planes: int =
 
     With ``planes=2`` real and imaginary planes ``(2, rows, columns)``, each drawn so, as in the uRNN.
     """
-    scale = np.sqrt(6 / sum(shape))
-    return rng.uniform(-scale, scale, size=shape if planes == 1 else (planes, *shape))
+    return uniform(np.sqrt(6 / sum(shape)))(rng, shape, planes)
 
 
 def glorot_joined(rng: np.random.Generator, shape: Sequence[int], planes: int = 1) -> Array:
     r"""Draw U(-s, s) with :math:`s = \sqrt{6 / (rows + planes \cdot columns)}`.
 
     As `glorot_uniform` of the planes side by side, one real matrix ``(rows, planes * columns)``: the
-    published input weights of the uRNN, the full-capacity uRNN and the scuRNN.
+    input weights of the uRNN (Arjovsky, Shah and Bengio, 2016), the full-capacity uRNN (Wisdom et al.,
+    2016) and the scuRNN (Maduranga, Helfrich and Ye, 2019), by their published programs.
     """
-    scale = np.sqrt(6 / (shape[0] + planes * shape[1]))
-    return uniform(scale)(rng, shape, planes)
+    rows, columns = shape
+    return uniform(np.sqrt(6 / (rows + planes * columns)))(rng, shape, planes)
 
 
 def kaiming_normal(rng: np.random.Generator, shape: Sequence[int], planes: int = 1) -> Array:

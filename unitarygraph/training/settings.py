@@ -108,7 +108,8 @@ class TrainingOptions:
             raise ValueError(f"decay_factor must be above 0, at most 1, got {self.decay_factor}")
         if not 0 <= self.end_factor <= 1:
             raise ValueError(f"end_factor must be between 0 and 1, got {self.end_factor}")
-        if self.schedule == "milestones" and not self.milestones:
+        milestones = self.milestones  # whatever the schedule: a word that is no number is a slip
+        if self.schedule == "milestones" and not milestones:
             raise ValueError(
                 "schedule = milestones: expected numbers of steps in decay_at, such as "
                 '"1000 2000", got none'
